@@ -35,6 +35,10 @@ class UnreadableError(KnowledgeBaseError):
     title = "File can't be read"
 
 
+class UnsupportedError(UnreadableError):
+    """A file of a format that no reader knows, or that holds no text of its own."""
+
+
 class StoreError(KnowledgeBaseError):
     """The store can't be used: locked by another run, damaged, or not writable."""
 

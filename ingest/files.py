@@ -1,0 +1,135 @@
+"""Finding the files to ingest and keeping a copy of each as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.metadata import SIDECAR
+from kb.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+# Formats that carry the most structure are read first, so that another format of the same version
+# finds it already there (docs/decisions/0005).
+_FIRST = (".html", ".xhtml", ".htm", ".xml", ".docx", ".md", ".pdf")
+_CHUNK = 1024 * 1024
+_INCOMING = ".incoming-"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A path to ingest, or the reason why it can't be. ``named`` if it was given itself."""
+
+    path: Path
+    named: bool
+    problem: str | None = None
+
+
+def find(paths: Iterable[Path]) -> list[Found]:
+    """List the files at and under paths, each once, in the order in which they are read."""
+    found: dict[str, Found] = {}
+    for path in paths:
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 -- resolve() would follow links
+        for item in _walk(absolute):
+            found.setdefault(str(item.path), item)
+    return sorted(found.values(), key=lambda item: (_rank(item.path), str(item.path)))
+
+
+def digest(path: Path, max_mb: int) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        UnreadableError: It can't be opened, or is too large.
+    """
+    found = hashlib.sha256()
+    for chunk in _chunks(path, max_mb):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def keep(path: Path, originals: Path, max_mb: int) -> tuple[str, str]:
+    """Copy a file among the originals under its hash; returns (SHA-256, path among originals).
+
+    The copy is what is read: the file may change or vanish meanwhile.
+
+    Raises:
+        UnreadableError: It can't be opened, or is too large.
+    """
+    originals.mkdir(parents=True, exist_ok=True)
+    found = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=originals, prefix=_INCOMING, delete=False) as copy:
+        incoming = Path(copy.name)
+        try:
+            for chunk in _chunks(path, max_mb):
+                found.update(chunk)
+                copy.write(chunk)
+        except UnreadableError:
+            incoming.unlink()
+            raise
+    sha256 = found.hexdigest()
+    kept = f"{sha256[:2]}/{sha256}"
+    target = originals / kept
+    target.parent.mkdir(exist_ok=True)
+    incoming.rename(target)
+    return sha256, kept
+
+
+def sweep(originals: Path, used: Sequence[str]) -> None:
+    """Delete the originals that no version refers to."""
+    wanted = set(used)
+    for path in originals.glob("*/*"):
+        if f"{path.parent.name}/{path.name}" not in wanted:
+            path.unlink(missing_ok=True)
+    for path in originals.glob(f"{_INCOMING}*"):
+        path.unlink(missing_ok=True)
+
+
+def _chunks(path: Path, max_mb: int) -> Iterator[bytes]:
+    size = 0
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                size += len(chunk)
+                if size > max_mb * _CHUNK:
+                    raise UnreadableError(
+                        f"is larger than {max_mb} MB; KB_MAX_FILE_MB sets the limit"
+                    )
+                yield chunk
+    except OSError as error:
+        raise UnreadableError(f"can't be opened: {error.strerror}") from None
+
+
+def _walk(path: Path) -> Iterator[Found]:
+    if path.is_dir():
+        problems: list[OSError] = []
+        for folder, folders, names in os.walk(path, onerror=problems.append):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                item = Path(folder) / name
+                if not name.startswith(".") and name != SIDECAR:
+                    yield _regular(item, named=False)
+        for problem in problems:
+            yield Found(Path(problem.filename), True, f"can't be opened: {problem.strerror}")
+    else:
+        yield _regular(path, named=True)
+
+
+def _regular(path: Path, *, named: bool) -> Found:
+    try:
+        if path.is_file():
+            return Found(path, named)
+        reason = "is not a regular file" if path.exists() else "does not exist"
+    except OSError as error:
+        reason = f"can't be opened: {error.strerror}"
+    return Found(path, named, reason)
+
+
+def _rank(path: Path) -> int:
+    suffix = path.suffix.lower()
+    return _FIRST.index(suffix) if suffix in _FIRST else len(_FIRST)

@@ -1,0 +1,38 @@
+"""Which document a file is: its CELEX number, DOI or identifier plus language, else its path."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from kb.analysis import fold
+
+if TYPE_CHECKING:
+    from kb.model import Metadata
+
+_MAX_SLUG = 80
+
+
+def identify(metadata: Metadata, path: str, language: str) -> tuple[str, str]:
+    """Return the ids of the document and of its work, which translations share.
+
+    Both are safe in a URL. ``path`` is the absolute path of the file.
+    """
+    if metadata.celex:
+        work = metadata.celex.upper()
+    elif metadata.doi:
+        work = f"doi-{slug(metadata.doi)}"
+    elif metadata.identifier:
+        work = slug(metadata.identifier)
+    else:
+        stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
+        digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:8]
+        alone = f"{slug(stem)}-{digest}".strip("-")
+        return alone, alone
+    return f"{work}-{language}", work
+
+
+def slug(text: str) -> str:
+    """Text in lower case ASCII letters, digits and single hyphens, at most 80 of them."""
+    return re.sub(r"[^a-z0-9]+", "-", fold(text)).strip("-")[:_MAX_SLUG].rstrip("-")

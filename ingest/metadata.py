@@ -1,0 +1,112 @@
+"""Metadata stated beside a file (``metadata.yaml``) or by an option, over what the file says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kb.errors import UsageError
+from kb.model import Kind, Metadata, Visibility
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIDECAR = "metadata.yaml"
+_FIELDS = {field.name for field in dataclasses.fields(Metadata)}
+_LISTS = {"authors", "themes"}
+_DATES = {"published", "version_date"}
+_CHOICES: dict[str, type[Kind | Visibility]] = {"kind": Kind, "visibility": Visibility}
+
+
+class Sidecars:
+    """The ``metadata.yaml`` files beside the ingested ones, each read once.
+
+    A file has ``defaults`` for its folder and ``files``, by file name.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[Path, dict[str, Any]] = {}
+
+    def of(self, path: Path) -> Metadata:
+        """What is stated about a file.
+
+        Raises:
+            UsageError: The sidecar can't be read, or a field of it is unknown or out of range.
+        """
+        sidecar = path.parent / SIDECAR
+        if path.parent not in self._read:
+            self._read[path.parent] = _read_sidecar(sidecar)
+        stated = self._read[path.parent]
+        named = stated.get("files", {}).get(path.name, {})
+        merged = {**stated.get("defaults", {}), **named}
+        return metadata_from(merged, f"{sidecar}, {path.name}") if merged else Metadata()
+
+
+def metadata_from(values: dict[str, Any], where: str) -> Metadata:
+    """Check stated fields and make metadata of them.
+
+    Raises:
+        UsageError: A field is unknown or out of range; the message names it and ``where``.
+    """
+    unknown = sorted(set(values) - _FIELDS)
+    if unknown:
+        raise UsageError(
+            f"{where}: unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}."
+        )
+    return Metadata(**{name: _checked(name, value, where) for name, value in values.items()})
+
+
+def stated_fingerprint(metadata: Metadata) -> str:
+    """Everything stated about a file, as one string that changes when any of it does."""
+    stated = {name: value for name, value in dataclasses.asdict(metadata).items() if value}
+    return json.dumps(stated, default=str, sort_keys=True)
+
+
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read: {error}") from None
+    try:
+        found = yaml.safe_load(content) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    groups = found if isinstance(found, dict) else {"": None}
+    for name in ("defaults", "files"):
+        if not isinstance(groups.get(name, {}), dict):
+            raise UsageError(f"{path}: {name} must be a mapping.")
+    if set(groups) - {"defaults", "files"}:
+        raise UsageError(f"{path}: only 'defaults' and 'files' are known at the top.")
+    for name, fields in groups.get("files", {}).items():
+        if not isinstance(fields, dict):
+            raise UsageError(f"{path}: the fields of {name} must be a mapping.")
+    return groups
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    if name in _LISTS:
+        listed = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(item) for item in listed)
+    if name in _DATES:
+        return _date(name, value, where)
+    if name in _CHOICES:
+        choices = _CHOICES[name]
+        try:
+            return choices(str(value))
+        except ValueError:
+            known = ", ".join(choices)
+            raise UsageError(f"{where}: {name} is {value!r}; it must be one of {known}.") from None
+    return str(value)
+
+
+def _date(name: str, value: Any, where: str) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise UsageError(f"{where}: {name} is {value!r}; write it as YYYY-MM-DD.") from None

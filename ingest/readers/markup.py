@@ -1,0 +1,82 @@
+"""Parses XML and HTML from strangers: no entity is expanded, nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from ingest.readers.encoding import MEBIBYTE, decode, load
+from kb.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from ingest.readers.base import Source
+
+LARGEST_MARKUP = 50 * MEBIBYTE
+
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+_ENTITIES = re.compile(r"<!ENTITY\s")
+
+
+def load_markup(source: Source) -> str:
+    """Return the file's text without its XML declaration, which no longer holds once decoded.
+
+    Raises:
+        UnreadableError: The file is empty or too large.
+    """
+    return _DECLARATION.sub("", decode(load(source, LARGEST_MARKUP)), count=1)
+
+
+def parse_xml(text: str, source: Source) -> _Element:
+    """Return the root element of well-formed XML.
+
+    Raises:
+        UnreadableError: The file isn't well-formed, or declares entities (a "billion laughs" file
+            grows without end by them; no publisher's file needs any).
+    """
+    if _ENTITIES.search(text):
+        raise UnreadableError(f"{source.name} declares XML entities, which is refused as unsafe.")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+    )
+    try:
+        return etree.fromstring(text.encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError as error:
+        message = f"{source.name} is no well-formed XML: {error.msg}."
+        raise UnreadableError(f"{message} Download it again from its publisher.") from error
+
+
+def parse_html(text: str, source: Source) -> _Element:
+    """Return the root element of HTML, mended as browsers do.
+
+    Raises:
+        UnreadableError: No element is left.
+    """
+    try:
+        return lxml_html.document_fromstring(text.encode("utf-8", "replace"), _html_parser())
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise UnreadableError(f"{source.name} holds no readable HTML ({error}).") from error
+
+
+def parse_xhtml(text: str, source: Source) -> _Element:
+    """Return the root element of XHTML, read as HTML where it is damaged."""
+    try:
+        root = parse_xml(text, source)
+    except UnreadableError:
+        return parse_html(text, source)
+    has_entities = next(root.iter(etree.Entity), None) is not None
+    return parse_html(text, source) if has_entities else root
+
+
+def name_of(element: _Element) -> str:
+    """Return an element's name without its namespace; "" for a comment or instruction."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _html_parser() -> lxml_html.HTMLParser:
+    return lxml_html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)

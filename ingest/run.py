@@ -1,0 +1,372 @@
+"""One ingest run: files to a new published generation, or to nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.files import digest, find, keep, sweep
+from ingest.identity import identify
+from ingest.metadata import Sidecars, stated_fingerprint
+from ingest.report import FileResult, Outcome, Report
+from ingest.splitting import split
+from ingest.workers import Job, Limits, Workers
+from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
+from kb.index.build import write_passages
+from kb.language import detect
+from kb.lock import writer_lock
+from kb.maintenance import discard_unused
+from kb.model import Kind, Metadata, Visibility
+from kb.record.writing import Draft, KnownSource, KnownVersion, NewVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ingest.files import Found
+    from kb.bootstrap import KnowledgeBase
+    from kb.model import Parsed
+
+# Part of every file's fingerprint: raise it when readers or splitting change, and files that have
+# not changed are read again.
+READING = 1
+
+_WIDENESS = (Visibility.INTERNAL, Visibility.COALITION, Visibility.PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller of a run may say."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    password: str | None = None
+    prune: bool = False
+    restore: bool = False
+
+
+class Progress:
+    """Hears how a run goes; this one is silent."""
+
+    def begin(self, stage: str, total: int) -> None:
+        """A stage begins, with this much to do."""
+
+    def advance(self, count: int, name: str = "") -> None:
+        """So much more is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file that is being read."""
+
+    path: str
+    sha256: str
+    original: str
+    fingerprint: str
+    stated: Metadata
+    named: bool
+    job: Job
+
+
+def ingest(
+    kb: KnowledgeBase,
+    paths: Sequence[Path],
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Ingest files and folders and publish what changed as one generation.
+
+    Raises:
+        StoreError: Another run is writing, or the store can't be used.
+        UsageError: A ``metadata.yaml`` can't be understood.
+    """
+    started = time.monotonic()
+    kb.check_encoder()
+    with writer_lock(kb.settings.lock):
+        run = _Run(kb, options or Options(), progress or Progress())
+        try:
+            run.read(find(paths))
+            if run.options.prune:
+                run.prune(paths)
+            run.publish()
+        except BaseException:
+            run.draft.discard()
+            raise
+        finally:
+            _tidy(kb)
+    run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+def _tidy(kb: KnowledgeBase) -> None:
+    discard_unused(kb)
+    sweep(kb.settings.originals, kb.record.all_originals())
+
+
+class _Run:
+    """The state of one run: its draft, its report, and what is to be indexed at its end."""
+
+    def __init__(self, kb: KnowledgeBase, options: Options, progress: Progress) -> None:
+        self.kb = kb
+        self.options = options
+        self.progress = progress
+        self.report = Report()
+        self.draft = Draft(kb.engine, kb.encoder.name, kb.clock())
+        self.sidecars = Sidecars()
+        self.changed = False
+        self.reindexed: set[str] = set()
+        self.withdrawn: set[str] = set()
+        self.restored: set[str] = set()
+        self.metadata: dict[int, Metadata] = {}
+        self.narrowed: dict[str, Visibility] = {}
+
+    def read(self, found: Sequence[Found]) -> None:
+        """Read every file that is new or has changed; each ends in a line of the report."""
+        settings = self.kb.settings
+        limits = Limits(settings.workers, settings.worker_seconds, settings.worker_memory_mb)
+        self.progress.begin("reading", len(found))
+        pending: dict[Job, _Waiting] = {}
+        with Workers(limits) as workers:
+            for job, result in workers.read(self._jobs(found, pending)):
+                self._note(self._take(pending.pop(job), result))
+
+    def prune(self, paths: Sequence[Path]) -> None:
+        """Withdraw the documents all of whose files have vanished from the ingested folders."""
+        folders = [Path(os.path.abspath(path)) for path in paths if Path(path).is_dir()]  # noqa: PTH100
+        known = self.draft.sources()
+        vanished = [
+            source
+            for source in known
+            if any(folder in Path(source.path).parents for folder in folders)
+            and not os.path.lexists(source.path)
+        ]
+        for source in vanished:
+            self.changed = True
+            self.draft.forget(source.path)
+        kept = {source.document_id for source in known if source not in vanished}
+        for source in vanished:
+            if source.document_id not in kept | self.withdrawn:
+                self.draft.withdraw(source.document_id)
+                self.withdrawn.add(source.document_id)
+                self.report.files.append(_withdrawn(source))
+
+    def publish(self) -> None:
+        """Write the index of this generation and make it current, if anything changed."""
+        if not self.changed:
+            self.draft.discard()
+            return
+        kb, draft = self.kb, self.draft
+        writer = kb.index.writer(draft.id, draft.parent)
+        try:
+            gone = self.withdrawn | self.reindexed
+            if gone:
+                writer.drop(sorted(gone))
+            documents = list(draft.current_documents(sorted(self.reindexed), self.metadata))
+            self.progress.begin("indexing", sum(len(found) for _, found in documents))
+            write_passages(writer, kb.encoder, documents, self.progress.advance)
+            writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        draft.publish(self.metadata, sorted(self.restored))
+        for generation in kb.record.kept():
+            if generation.id != draft.id:
+                for document_id, visibility in self.narrowed.items():
+                    kb.index.narrow(generation.id, document_id, visibility)
+        self.report.generation = draft.id
+
+    def _jobs(self, found: Sequence[Found], pending: dict[Job, _Waiting]) -> Iterator[Job]:
+        for item in found:
+            waiting = self._begin(item)
+            if isinstance(waiting, FileResult):
+                self._note(waiting)
+            else:
+                pending[waiting.job] = waiting
+                yield waiting.job
+
+    def _begin(self, item: Found) -> _Waiting | FileResult:
+        """Look whether a file is known; if not, keep a copy of it to read."""
+        path, settings = str(item.path), self.kb.settings
+        if item.problem:
+            return FileResult(path, Outcome.FAILED, item.problem)
+        try:
+            stated = self.sidecars.of(item.path).overlaid(self.options.metadata)
+            sha256 = digest(item.path, settings.max_file_mb)
+            known = self.draft.source(path)
+            if known is not None and known.fingerprint == _fingerprint(sha256, stated):
+                return FileResult(
+                    path, Outcome.UNCHANGED, "", known.document_id, known.number
+                )
+            sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
+        except (UnreadableError, UsageError) as error:
+            return FileResult(path, Outcome.FAILED, str(error))
+        job = Job(settings.originals / original, item.path.name, self.options.password)
+        fingerprint = _fingerprint(sha256, stated)
+        return _Waiting(path, sha256, original, fingerprint, stated, item.named, job)
+
+    def _take(self, waiting: _Waiting, result: Parsed | UnreadableError) -> FileResult:
+        """Decide what a file that was read is: new, a new version, or a known one."""
+        if isinstance(result, UnreadableError):
+            passed_over = isinstance(result, UnsupportedError) and not waiting.named
+            outcome = Outcome.SKIPPED if passed_over else Outcome.FAILED
+            return FileResult(waiting.path, outcome, str(result))
+        try:
+            return self._store(waiting, result)
+        except KnowledgeBaseError as error:
+            return FileResult(waiting.path, Outcome.FAILED, str(error))
+
+    def _store(self, waiting: _Waiting, parsed: Parsed) -> FileResult:
+        metadata = _complete(parsed, waiting.stated, waiting.path)
+        document_id, work = identify(metadata, waiting.path, metadata.language or "fr")
+        if self.draft.removed(document_id) is not None:
+            if not self.options.restore:
+                reason = "was removed with `kb remove`; `kb ingest --restore` takes it back in"
+                return FileResult(waiting.path, Outcome.SKIPPED, reason, document_id)
+            self.restored.add(document_id)
+        known = self.draft.known_versions(document_id)
+        same = _same_content(waiting.sha256, known)
+        self.changed = True
+        if same is not None:
+            return self._update_metadata(waiting, metadata, same)
+        twin = self.draft.twin(waiting.sha256, metadata.visibility or Visibility.PUBLIC)
+        if twin is not None and not known:
+            self._remember(waiting, twin.key, indexed=False)
+            reason = f"the same file as {twin.source}"
+            return FileResult(waiting.path, Outcome.SKIPPED, reason, twin.document_id, twin.number)
+        other = self._other_format(waiting, metadata, known)
+        if other is not None:
+            self._remember(waiting, other.key, indexed=False)
+            reason = f"another format of {document_id}, version {other.number}"
+            return FileResult(waiting.path, Outcome.SKIPPED, reason, document_id, other.number)
+        return self._add(waiting, parsed, metadata, NewId(document_id, work), known)
+
+    def _add(
+        self,
+        waiting: _Waiting,
+        parsed: Parsed,
+        metadata: Metadata,
+        identity: NewId,
+        known: list[KnownVersion],
+    ) -> FileResult:
+        number = self.draft.next_number(identity.document_id)
+        passages = split(
+            parsed,
+            identity.document_id,
+            number,
+            metadata.title or "",
+            self.kb.encoder.count_tokens,
+            language=metadata.language,
+        )
+        current = _is_newest(metadata, known)
+        version = NewVersion(
+            document_id=identity.document_id,
+            work=identity.work,
+            number=number,
+            sha256=waiting.sha256,
+            original=waiting.original,
+            media_type=mimetypes.guess_type(waiting.job.name)[0] or "application/octet-stream",
+            source=waiting.path,
+            paged=parsed.paged,
+            warnings=parsed.warnings,
+            metadata=metadata,
+        )
+        key = self.draft.add(version, parsed.pages, passages, current=current)
+        self._remember(waiting, key, indexed=True)
+        if current:
+            self.reindexed.add(identity.document_id)
+        return FileResult(
+            waiting.path,
+            Outcome.UPDATED if known else Outcome.ADDED,
+            "" if current else "an older version than the current one",
+            identity.document_id,
+            number,
+            len(parsed.pages),
+            len(passages),
+            parsed.warnings,
+        )
+
+    def _update_metadata(
+        self, waiting: _Waiting, metadata: Metadata, same: KnownVersion
+    ) -> FileResult:
+        """Put new metadata on a known version; who may see it narrows in every generation."""
+        self._remember(waiting, same.key, indexed=True)
+        self.metadata[same.key] = metadata
+        before, after = same.visibility, metadata.visibility or Visibility.PUBLIC
+        if _WIDENESS.index(after) < _WIDENESS.index(before):
+            self.narrowed[same.document_id] = after
+        if same.current:
+            self.reindexed.add(same.document_id)
+        return FileResult(
+            waiting.path, Outcome.UPDATED, "metadata", same.document_id, same.number
+        )
+
+    def _other_format(
+        self, waiting: _Waiting, metadata: Metadata, known: list[KnownVersion]
+    ) -> KnownVersion | None:
+        """The version that this file is another format of, if it is one."""
+        mine = self.draft.source(waiting.path)
+        for version in known:
+            replaced = mine is not None and mine.version_key == version.key and mine.indexed
+            if version.version_date == metadata.version_date and not replaced:
+                return version if version.source != waiting.path else None
+        return None
+
+    def _remember(self, waiting: _Waiting, key: int, *, indexed: bool) -> None:
+        self.draft.remember(waiting.path, waiting.fingerprint, key, indexed=indexed)
+
+    def _note(self, result: FileResult) -> None:
+        self.report.files.append(result)
+        self.progress.advance(1, result.path)
+
+
+@dataclass(frozen=True, slots=True)
+class NewId:
+    """A document's id and that of its work."""
+
+    document_id: str
+    work: str
+
+
+def _fingerprint(sha256: str, stated: Metadata) -> str:
+    whole = f"{READING}\n{sha256}\n{stated_fingerprint(stated)}"
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _complete(parsed: Parsed, stated: Metadata, path: str) -> Metadata:
+    """The file's metadata with what is stated over it, and with what every document needs."""
+    metadata = parsed.metadata.overlaid(stated)
+    name = path.rpartition("/")[2].encode(errors="surrogateescape").decode(errors="replace")
+    sample = " ".join(page.text for page in parsed.pages[:20])[:20_000]
+    return replace(
+        metadata,
+        title=metadata.title or name,
+        kind=metadata.kind or Kind.NOTE,
+        visibility=metadata.visibility or Visibility.PUBLIC,
+        language=metadata.language or detect(sample),
+    )
+
+
+def _same_content(sha256: str, known: list[KnownVersion]) -> KnownVersion | None:
+    """The version with this content: the current one, or a dated one of a work.
+
+    An undated file that went back to what it was two versions ago is a new version.
+    """
+    for version in known:
+        if version.sha256 == sha256 and (version.current or version.version_date):
+            return version
+    return None
+
+
+def _withdrawn(source: KnownSource) -> FileResult:
+    reason = "the file has vanished"
+    return FileResult(
+        source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number
+    )
+
+
+def _is_newest(metadata: Metadata, known: list[KnownVersion]) -> bool:
+    dates = [version.version_date for version in known if version.version_date]
+    return metadata.version_date is None or not dates or metadata.version_date >= max(dates)

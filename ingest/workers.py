@@ -1,0 +1,124 @@
+"""Reading files in worker processes with limits of time and memory.
+
+One hostile file costs one process: it is ended, the file becomes a line of the report, and the
+others go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pebble import ProcessExpired, ProcessPool
+
+from ingest.readers import reader_for
+from ingest.readers.base import Source
+from kb.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from kb.model import Parsed
+
+HEAD = 64 * 1024
+MAX_TEXT = 30_000_000
+# A process is replaced after this many files, so that what a library leaks stays small.
+_FILES_A_PROCESS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may use."""
+
+    processes: int
+    seconds: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to read: where its bytes are, its own name, and a password if it has one."""
+
+    path: Path
+    name: str
+    password: str | None = None
+
+
+class Workers:
+    """A pool of reading processes; use as a context manager."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._pool = ProcessPool(
+            max_workers=limits.processes,
+            max_tasks=_FILES_A_PROCESS,
+            initializer=_confine,
+            initargs=(limits.memory_mb,),
+            # A fresh server process: no open index, no torch threads are inherited.
+            context=multiprocessing.get_context("forkserver"),
+        )
+
+    def __enter__(self) -> Workers:
+        """Return the pool."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End every process, also in the middle of a file."""
+        self._pool.stop()
+        self._pool.join()
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Parsed | UnreadableError]]:
+        """Read files, results in the order of the jobs; a few are read ahead."""
+        waiting: list[tuple[Job, Future[Parsed]]] = []
+        for job in jobs:
+            future = self._pool.schedule(_read, args=(job,), timeout=self._limits.seconds)
+            waiting.append((job, future))
+            if len(waiting) > self._limits.processes:
+                yield self._result(*waiting.pop(0))
+        for job, future in waiting:
+            yield self._result(job, future)
+
+    def _result(self, job: Job, future: Future[Parsed]) -> tuple[Job, Parsed | UnreadableError]:
+        limits = self._limits
+        try:
+            return job, future.result()
+        except UnreadableError as error:
+            return job, error
+        except FutureTimeoutError:
+            reason = (
+                f"took more than {limits.seconds} seconds to read; "
+                "KB_WORKER_SECONDS sets the limit"
+            )
+        except (ProcessExpired, MemoryError):
+            reason = (
+                f"ended its reading process, most likely above {limits.memory_mb} MB of memory; "
+                "KB_WORKER_MEMORY_MB sets the limit"
+            )
+        except Exception as error:  # noqa: BLE001 -- a reader's fault must not end the run
+            reason = f"could not be read: {type(error).__name__}: {error}"
+        return job, UnreadableError(reason)
+
+
+def _confine(memory_mb: int) -> None:
+    """Limit the memory of this process."""
+    limit = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _read(job: Job) -> Parsed:
+    try:
+        with job.path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise UnreadableError(f"can't be opened: {error.strerror}") from None
+    source = Source(job.path, job.name, head, job.password)
+    parsed = reader_for(source).read(source)
+    length = sum(len(page.text) for page in parsed.pages)
+    if length > MAX_TEXT:
+        raise UnreadableError(f"has {length:,} characters of text; at most {MAX_TEXT:,} are read")
+    return parsed

@@ -1,0 +1,1 @@
+"""Answers: sentences chosen from passages, each quoted word for word and verified."""

@@ -1,0 +1,113 @@
+"""The one place that chooses the parts: record, index, encoder, search engine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kb.clock import Clock, system_clock
+from kb.encoders.sentence_transformer import SentenceTransformerEncoder
+from kb.errors import StoreError
+from kb.index.generations import Generations
+from kb.record.database import open_database
+from kb.record.reading import Record
+from kb.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from kb.encoders.base import Encoder
+    from kb.index.base import VectorIndex
+    from kb.search.engine import SearchEngine
+
+
+@dataclass
+class KnowledgeBase:
+    """Everything that commands and routes need, each part opened when it is first used."""
+
+    settings: Settings
+    clock: Clock
+    engine: Engine
+    record: Record
+    index: VectorIndex
+    generations: Generations
+    encoder: Encoder
+
+    @cached_property
+    def search(self) -> SearchEngine:
+        """The search engine.
+
+        Raises:
+            StoreError: The index was made by another encoder than the one that is set.
+        """
+        self.check_encoder()
+        from kb.search.engine import SearchEngine  # noqa: PLC0415 -- Haystack takes 0.3 s
+
+        return SearchEngine(
+            self.record,
+            self.generations,
+            self.encoder,
+            candidate_k=self.settings.candidate_k,
+            dense_weight=self.settings.dense_weight,
+            per_document=self.settings.per_document,
+        )
+
+    def check_encoder(self) -> None:
+        """Refuse to compare vectors of two models."""
+        current = self.record.current()
+        if current is not None and current.encoder != self.encoder.name:
+            raise StoreError(
+                f"The index was made with the encoder {current.encoder}, but KB_ENCODER is "
+                f"{self.encoder.name}. `kb doctor --repair` encodes everything again."
+            )
+
+    def close(self) -> None:
+        """Release the index and the database."""
+        self.generations.close()
+        self.engine.dispose()
+
+
+def open_knowledge_base(
+    settings: Settings | None = None,
+    *,
+    clock: Clock = system_clock,
+    encoder: Encoder | None = None,
+    index: VectorIndex | None = None,
+) -> KnowledgeBase:
+    """Open the knowledge base of these settings (default: the environment's).
+
+    Raises:
+        StoreError: ``KB_HOME`` can't be made or used.
+    """
+    # Haystack would report its use to its makers; this project sends nothing to anyone.
+    os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
+    settings = settings or load_settings()
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"KB_HOME {settings.home} can't be used: {error.strerror}. Set it to a folder of yours."
+        ) from None
+    engine = open_database(settings.database)
+    record = Record(engine)
+    encoder = encoder or SentenceTransformerEncoder(settings.encoder)
+    index = index or _open_index(settings, encoder)
+    return KnowledgeBase(
+        settings, clock, engine, record, index, Generations(record, index), encoder
+    )
+
+
+def _open_index(settings: Settings, encoder: Encoder) -> VectorIndex:
+    if settings.index_url:
+        from kb.index.server import ServerIndex  # noqa: PLC0415 -- only where it is used
+
+        return ServerIndex.connect(
+            settings.index_url,
+            settings.index_api_key.get_secret_value() or None,
+            encoder.dimension,
+        )
+    from kb.index.edge import EdgeIndex  # noqa: PLC0415 -- only where it is used
+
+    return EdgeIndex(settings.index_folder, encoder.dimension)

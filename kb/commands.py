@@ -1,0 +1,300 @@
+"""Commands over what is known: search, ask, status, doctor, remove, rollback."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kb.errors import NotFoundError
+from kb.model import Filters, Kind, Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kb.bootstrap import KnowledgeBase
+    from kb.model import Answer, Document, Hit, Span
+    from kb.search.engine import SearchResult
+
+app = typer.Typer()
+
+# Whoever can start this command can read the store's files: it sees everything.
+EVERYTHING = tuple(Visibility)
+_LOOK = "Look in"
+
+KindOption = Annotated[Kind | None, typer.Option(help="Only documents of this kind.")]
+LanguageOption = Annotated[str | None, typer.Option(help="Only passages in fr or en.")]
+ThemeOption = Annotated[str | None, typer.Option(help="Only documents on this theme.")]
+IssuerOption = Annotated[str | None, typer.Option(help="Only documents of this issuer.")]
+SinceOption = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Published on or after.")
+]
+UntilOption = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Published on or before.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@contextmanager
+def opened() -> Iterator[KnowledgeBase]:
+    """Open the knowledge base of the environment for a command."""
+    from kb.bootstrap import open_knowledge_base  # noqa: PLC0415 -- keeps `kb --help` quick
+
+    kb = open_knowledge_base()
+    try:
+        yield kb
+    finally:
+        kb.close()
+
+
+def print_json(value: Any) -> None:
+    """Print JSON with its accents."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def search(  # noqa: PLR0913 -- one parameter an option
+    query: Annotated[str, typer.Argument(help="Words or a question, in French or English.")],
+    kind: KindOption = None,
+    language: LanguageOption = None,
+    theme: ThemeOption = None,
+    issuer: IssuerOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="How many.")] = 10,
+    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Find passages, each with its document and page."""
+    from kb.shapes import search_json  # noqa: PLC0415 -- keeps `kb --help` quick
+
+    filters = _filters(kind, language, theme, issuer, since, until)
+    with opened() as kb:
+        result = kb.search.search(query, filters, top_k)
+    if as_json:
+        print_json(search_json(result))
+    else:
+        _show_hits(result)
+
+
+@app.command()
+def ask(  # noqa: PLR0913 -- one parameter an option
+    question: Annotated[str, typer.Argument(help="A question, in French or English.")],
+    kind: KindOption = None,
+    language: LanguageOption = None,
+    theme: ThemeOption = None,
+    issuer: IssuerOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Answer with exact quotes, or say that the evidence does not suffice."""
+    from kb.shapes import answer_json  # noqa: PLC0415 -- keeps `kb --help` quick
+
+    filters = _filters(kind, language, theme, issuer, since, until)
+    with opened() as kb:
+        answer = kb.search.answer(question, filters)
+    if as_json:
+        print_json(answer_json(answer))
+    else:
+        _show_answer(answer)
+
+
+@app.command()
+def status(
+    documents: Annotated[bool, typer.Option("--documents", help="List every document.")] = False,  # noqa: FBT002 -- an option
+    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Show what the base holds, its generations and its settings."""
+    from kb.shapes import document_json, generation_json  # noqa: PLC0415 -- as above
+
+    with opened() as kb:
+        kept = kb.record.kept()
+        listed = list(_all_documents(kb)) if documents and kept else []
+        settings = kb.settings.model_dump(mode="json")
+        if as_json:
+            found = {
+                "generation": generation_json(kept[0]) if kept else None,
+                "kept": [generation_json(generation) for generation in kept],
+                "settings": settings,
+            }
+            if documents:
+                found["documents"] = [document_json(document) for document in listed]
+            print_json(found)
+            return
+    console = Console()
+    console.print(_generations_table(kept) if kept else "Nothing was ingested yet.")
+    if listed:
+        console.print(_documents_table(listed))
+    console.print(_pairs_table("Settings", settings))
+
+
+@app.command()
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Build the index again.")] = False,  # noqa: FBT002 -- an option
+    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Check that the index is what the system of record says."""
+    from kb import maintenance  # noqa: PLC0415 -- as above
+
+    with opened() as kb:
+        if repair:
+            generation = maintenance.repair(kb, lambda _count: None)
+            typer.echo(f"Built generation {generation.id}: {generation.passages} passages.", err=True)
+        checks = maintenance.examine(kb)
+    if as_json:
+        print_json([{"name": c.name, "sound": c.sound, "seen": c.seen} for c in checks])
+    else:
+        table = Table("Check", "Sound", "Seen")
+        for check in checks:
+            table.add_row(check.name, "yes" if check.sound else "[bold red]no[/]", escape(check.seen))
+        Console().print(table)
+    if not all(check.sound for check in checks):
+        typer.echo("kb: `kb doctor --repair` builds the index again.", err=True)
+        raise typer.Exit(3)
+
+
+@app.command()
+def remove(
+    document: Annotated[str, typer.Argument(help="The document's id, as search shows it.")],
+    purge: Annotated[bool, typer.Option("--purge", help="Erase its text and original.")] = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Remove a document for good: it is never found or cited again."""
+    from kb import maintenance  # noqa: PLC0415 -- as above
+
+    with opened() as kb:
+        maintenance.remove(kb, document, purge=purge)
+    typer.echo(f"Removed {document}{', its text and its original' if purge else ''}.")
+
+
+@app.command()
+def rollback() -> None:
+    """Go back to the state before the last run; removals stay."""
+    from kb import maintenance  # noqa: PLC0415 -- as above
+
+    with opened() as kb:
+        abandoned, current = maintenance.rollback(kb)
+    typer.echo(f"Generation {current} is current again; {abandoned} is abandoned.")
+
+
+def _filters(  # noqa: PLR0913 -- one parameter a filter
+    kind: Kind | None,
+    language: str | None,
+    theme: str | None,
+    issuer: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Filters:
+    return Filters(
+        visibilities=EVERYTHING,
+        kind=kind,
+        language=language,
+        theme=theme,
+        issuer=issuer,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+    )
+
+
+def _all_documents(kb: KnowledgeBase) -> Iterator[Document]:
+    generation = kb.record.current_id()
+    if generation is None:
+        raise NotFoundError("Nothing was ingested yet.")
+    after = ""
+    while page := kb.record.list_documents(generation, EVERYTHING, after, 500):
+        yield from page
+        after = page[-1].id
+
+
+def place(span: Span) -> str:
+    """A span's place in words: "p. 3 (iii)" or "section 4, Article 3"."""
+    where = f"p. {span.page}" if span.page else f"section {span.section}"
+    if not span.page_label or span.page_label == str(span.page):
+        return where
+    return f"{where} ({span.page_label})" if span.page else f"{where}, {span.page_label}"
+
+
+def _source(document: Document, span: Span) -> str:
+    parts = [
+        document.title,
+        document.metadata.issuer,
+        document.metadata.published and document.metadata.published.isoformat(),
+        place(span),
+    ]
+    return " · ".join(escape(str(part)) for part in parts if part)
+
+
+def _show_hits(result: SearchResult) -> None:
+    console = Console()
+    if not result.hits:
+        console.print("Nothing was found.")
+    for hit in result.hits:
+        _show_hit(console, hit)
+    console.print(f"[dim]{len(result.hits)} passages, {result.took_ms:.0f} ms[/]")
+
+
+def _show_hit(console: Console, hit: Hit) -> None:
+    console.print(f"[bold]{hit.rank}.[/] {_source(hit.document, hit.passage.spans[0])}")
+    if hit.passage.heading:
+        console.print(f"   [italic]{escape(hit.passage.heading)}[/]")
+    console.print(f"   {escape(' '.join(hit.passage.text.split()))}")
+    console.print(f"   [dim]{hit.document.id}, version {hit.document.version}[/]\n")
+
+
+def _show_answer(answer: Answer) -> None:
+    console = Console()
+    console.print(f"[bold]{escape(answer.question)}[/]\n")
+    if not answer.sentences:
+        french = answer.language == "fr"
+        console.print(
+            "Les documents ne suffisent pas pour répondre. Les plus proches :"
+            if french
+            else "The documents do not suffice to answer. The nearest:"
+        )
+        for hit in answer.nearest:
+            console.print(f" - {_source(hit.document, hit.passage.spans[0])}")
+        return
+    for citation in answer.citations:
+        quote = " ".join(citation.quote.split())
+        marks = ("«\u00a0", "\u00a0»") if citation.passage.language == "fr" else ("“", "”")
+        console.print(f"[{citation.number}] {marks[0]}{escape(quote)}{marks[1]}", highlight=False)
+        console.print(f"    [dim]{_source(citation.document, citation.spans[0])}[/]\n")
+
+
+def _generations_table(kept: list[Any]) -> Table:
+    table = Table("Generation", "Created", "Documents", "Passages", "Encoder", title="Kept")
+    for position, generation in enumerate(kept):
+        table.add_row(
+            f"{generation.id}{' (current)' if position == 0 else ''}",
+            generation.created.isoformat(timespec="seconds"),
+            str(generation.documents),
+            str(generation.passages),
+            generation.encoder,
+        )
+    return table
+
+
+def _documents_table(documents: list[Document]) -> Table:
+    table = Table("Document", "Version", "Kind", "Language", "Visibility", "Title")
+    for document in documents:
+        table.add_row(
+            document.id,
+            str(document.version),
+            document.kind.value,
+            document.language,
+            document.visibility.value,
+            escape(document.title),
+        )
+    return table
+
+
+def _pairs_table(title: str, values: dict[str, Any]) -> Table:
+    table = Table("Setting", "Value", title=title)
+    for name, value in values.items():
+        table.add_row(f"KB_{name.upper()}", escape(str(value)))
+    return table

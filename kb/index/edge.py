@@ -1,0 +1,319 @@
+"""The embedded index: Qdrant Edge shards, one folder a generation (docs/decisions/0001)."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from qdrant_edge import (
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeSparseVectorParams,
+    EdgeVectorParams,
+    FieldCondition,
+    Filter,
+    HasIdCondition,
+    MatchAny,
+    MatchValue,
+    Modifier,
+    PayloadSchemaType,
+    Query,
+    QueryBatchRequest,
+    QueryRequest,
+    RangeDateTime,
+    ScrollRequest,
+    SparseVector,
+    UpdateOperation,
+)
+from qdrant_edge import Point as EdgePoint
+
+from kb.errors import StoreError
+from kb.index.base import Scored, unseen_rarity
+from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kb.analysis import SparseTerms
+    from kb.index.base import Point
+    from kb.model import Filters, Visibility
+
+_UNFINISHED = ".building"
+
+
+class EdgeIndex:
+    """Generations as folders ``<number>.<revision>``; what is not finished has a suffix.
+
+    Shards are made without a write-ahead log: with one, a reader takes an exclusive lock. So a
+    folder that readers may open is never written to: a removal writes the next revision beside it
+    and renames it into place, and a crash at any moment leaves the old one or the new one.
+    """
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        self._folder = folder
+        self._dimension = dimension
+
+    def reader(self, generation: int) -> EdgeReader:
+        """Open a generation for queries."""
+        return EdgeReader(_load(self._newest(generation)))
+
+    def writer(self, generation: int, parent: int | None) -> EdgeWriter:
+        """Begin a generation as a copy of its parent, or empty."""
+        target = self._folder / f"{generation}.0"
+        source = None if parent is None else self._newest(parent)
+        return EdgeWriter(self._begin(target, source), _building(target), target)
+
+    def erase(self, generation: int, document_ids: Collection[str]) -> None:
+        """Delete every point of these documents from a kept generation, for good."""
+        self._revise(generation, UpdateOperation.delete_points_by_filter(_documents(document_ids)))
+
+    def narrow(self, generation: int, document_id: str, visibility: Visibility) -> None:
+        """Set the visibility of a document's points in a kept generation."""
+        changed = {"visibility": visibility.value}
+        self._revise(
+            generation, UpdateOperation.set_payload_by_filter(_documents([document_id]), changed)
+        )
+
+    def generations(self) -> set[int]:
+        """The numbers of the generations that are there, finished or not."""
+        return {int(path.name.partition(".")[0]) for path in self._folders("*")}
+
+    def discard(self, generations: Iterable[int]) -> None:
+        """Delete generations; readers that have them open go on."""
+        for generation in generations:
+            for path in self._folders(f"{generation}.*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _revise(self, generation: int, operation: UpdateOperation) -> None:
+        old = self._newest(generation)
+        target = self._folder / f"{generation}.{_revision(old) + 1}"
+        shard = self._begin(target, old)
+        shard.update(operation)
+        EdgeWriter(shard, _building(target), target).finish()
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _begin(self, target: Path, source: Path | None) -> EdgeShard:
+        building = _building(target)
+        shutil.rmtree(building, ignore_errors=True)
+        building.parent.mkdir(parents=True, exist_ok=True)
+        if source is None:
+            return _create(building, self._dimension)
+        shutil.copytree(source, building)
+        return _load(building)
+
+    def _newest(self, generation: int) -> Path:
+        finished = [path for path in self._folders(f"{generation}.*") if _revision(path) >= 0]
+        return max(finished, key=_revision, default=self._folder / f"{generation}.0")
+
+    def _folders(self, pattern: str) -> list[Path]:
+        return [path for path in self._folder.glob(pattern) if path.name[0].isdecimal()]
+
+
+def _building(target: Path) -> Path:
+    return target.with_name(target.name + _UNFINISHED)
+
+
+def _revision(folder: Path) -> int:
+    """The revision of a finished generation's folder, -1 of an unfinished one."""
+    tail = folder.name.partition(".")[2]
+    return int(tail) if tail.isdecimal() else -1
+
+
+class EdgeReader:
+    """One generation, open for queries."""
+
+    def __init__(self, shard: EdgeShard) -> None:
+        self._shard = shard
+
+    def dense(
+        self,
+        vector: NDArray[np.float32],
+        filters: Filters,
+        limit: int,
+        among: Collection[str] | None = None,
+    ) -> list[Scored]:
+        """The nearest passages by cosine, best first; only those ``among`` if given."""
+        return self._query(Query.Nearest(vector.tolist(), using=DENSE), filters, limit, among)
+
+    def lexical(
+        self,
+        terms: SparseTerms,
+        filters: Filters,
+        limit: int,
+        among: Collection[str] | None = None,
+    ) -> list[Scored]:
+        """The best passages by BM25, best first; only those ``among`` if given."""
+        if not terms.indices:
+            return []
+        sparse = SparseVector(indices=list(terms.indices), values=list(terms.values))
+        return self._query(Query.Nearest(sparse, using=SPARSE), filters, limit, among)
+
+    def rarity(self, terms: SparseTerms) -> dict[int, float]:
+        """The inverse document frequency of each term, by its number.
+
+        The engine does not tell it, so each term is asked for alone: the best passage's score over
+        its stored weight is what the engine multiplied by.
+        """
+        if not terms.indices:
+            return {}
+        requests = [
+            QueryRequest(
+                limit=1,
+                query=Query.Nearest(SparseVector(indices=[number], values=[1.0]), using=SPARSE),
+                with_vector=[SPARSE],
+            )
+            for number in terms.indices
+        ]
+        unseen = unseen_rarity(self.count())
+        answers = self._shard.query_batch(QueryBatchRequest(requests))
+        return {
+            number: _rarity(points, number) or unseen
+            for number, points in zip(terms.indices, answers, strict=True)
+        }
+
+    def ids(self) -> set[str]:
+        """Every passage id in this generation."""
+        found: set[str] = set()
+        offset: Any = None
+        while True:
+            records, offset = self._shard.scroll(
+                ScrollRequest(offset=offset, limit=5000, with_payload=False, with_vector=False)
+            )
+            found.update(str(record.id) for record in records)
+            if offset is None:
+                return found
+
+    def count(self, filters: Filters | None = None) -> int:
+        """How many passages this generation holds, or how many pass the filters."""
+        condition = None if filters is None else _filter(filters, None)
+        return self._shard.count(CountRequest(exact=True, filter=condition))
+
+    def close(self) -> None:
+        """Release the generation; no query may be running."""
+        self._shard.close()
+
+    def _query(
+        self, query: Any, filters: Filters, limit: int, among: Collection[str] | None
+    ) -> list[Scored]:
+        request = QueryRequest(
+            limit=limit,
+            query=query,
+            filter=_filter(filters, among),
+            with_payload=False,
+            with_vector=False,
+        )
+        return [Scored(str(point.id), point.score) for point in self._shard.query(request)]
+
+
+class EdgeWriter:
+    """A generation being written into a folder that no reader looks at."""
+
+    def __init__(self, shard: EdgeShard, building: Path, target: Path) -> None:
+        self._shard = shard
+        self._building = building
+        self._target = target
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Add points, replacing those with the same id."""
+        self._shard.update(UpdateOperation.upsert_points([_edge_point(p) for p in points]))
+
+    def drop(self, document_ids: Collection[str]) -> None:
+        """Delete every point of these documents."""
+        self._shard.update(UpdateOperation.delete_points_by_filter(_documents(document_ids)))
+
+    def finish(self) -> None:
+        """Optimise, make durable and close."""
+        self._shard.optimize()
+        self._shard.flush()
+        self._shard.close()
+        self._building.rename(self._target)
+
+    def abort(self) -> None:
+        """Delete what was written."""
+        self._shard.close()
+        shutil.rmtree(self._building, ignore_errors=True)
+
+
+def _create(folder: Path, dimension: int) -> EdgeShard:
+    folder.mkdir(parents=True)
+    shard = EdgeShard.create(
+        str(folder),
+        EdgeConfig(
+            vectors={DENSE: EdgeVectorParams(size=dimension, distance=Distance.Cosine)},
+            sparse_vectors={SPARSE: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+            wal_enabled=False,
+        ),
+    )
+    for name in KEYWORDS:
+        shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Keyword))
+    for name in DATES:
+        shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Datetime))
+    return shard
+
+
+def _load(folder: Path) -> EdgeShard:
+    if not folder.is_dir():
+        raise StoreError(f"The index folder {folder} is missing. `kb doctor --repair` rebuilds it.")
+    try:
+        return EdgeShard.load(str(folder))
+    except Exception as error:  # noqa: BLE001 -- the binding raises plain Exception for a bad shard
+        raise StoreError(
+            f"The index in {folder} can't be opened: {error}. `kb doctor --repair` rebuilds it."
+        ) from None
+
+
+def _edge_point(point: Point) -> EdgePoint:
+    return EdgePoint(
+        id=point.passage.id,
+        vector={
+            DENSE: point.dense.tolist(),
+            SPARSE: SparseVector(
+                indices=list(point.sparse.indices), values=list(point.sparse.values)
+            ),
+        },
+        payload=payload(point),
+    )
+
+
+def _rarity(points: list[Any], number: int) -> float | None:
+    if not points:
+        return None
+    stored = points[0].vector[SPARSE]
+    weight: float = stored.values[stored.indices.index(number)]
+    score: float = points[0].score
+    return score / weight
+
+
+def _documents(document_ids: Collection[str]) -> Filter:
+    return Filter(must=[FieldCondition("document_id", match=MatchAny(list(document_ids)))])
+
+
+def _filter(filters: Filters, among: Collection[str] | None) -> Filter:
+    must: list[Any] = [
+        FieldCondition("visibility", match=MatchAny([v.value for v in filters.visibilities]))
+    ]
+    exact = {"kind": filters.kind, "language": filters.language, "themes": filters.theme}
+    if filters.issuer:
+        exact["issuer"] = issuer_key(filters.issuer)
+    must += [
+        FieldCondition(name, match=MatchValue(str(value))) for name, value in exact.items() if value
+    ]
+    if filters.since or filters.until:
+        must.append(
+            FieldCondition(
+                "published",
+                range=RangeDateTime(
+                    gte=f"{filters.since}T00:00:00Z" if filters.since else None,
+                    lte=f"{filters.until}T23:59:59Z" if filters.until else None,
+                ),
+            )
+        )
+    if among is not None:
+        must.append(HasIdCondition(set(among)))
+    return Filter(must=must)

@@ -1,0 +1,80 @@
+"""Which generation a query is answered from, and when an old one may be closed."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kb.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kb.index.base import IndexReader, VectorIndex
+    from kb.record.reading import Record
+
+
+@dataclass(slots=True)
+class View:
+    """A generation as queries see it: its number and its open index."""
+
+    generation: int
+    index: IndexReader
+    users: int = 0
+
+    def __deepcopy__(self, _memo: object) -> View:
+        """Stay one and the same: Haystack copies what it hands to components."""
+        return self
+
+
+class Generations:
+    """Hands out the current generation; safe to share between threads.
+
+    The system of record says which one is current, at every query, so that a run published by
+    another process is answered from at once. An old generation is closed when its last query has
+    returned.
+    """
+
+    def __init__(self, record: Record, index: VectorIndex) -> None:
+        self._record = record
+        self._index = index
+        self._lock = threading.Lock()
+        self._view: View | None = None
+
+    @contextmanager
+    def current(self) -> Iterator[View]:
+        """Hold the current generation open for the length of a ``with`` block.
+
+        Raises:
+            StoreError: Nothing was ingested yet, or the index can't be opened.
+        """
+        view = self._take()
+        try:
+            yield view
+        finally:
+            with self._lock:
+                view.users -= 1
+                if view.users == 0 and view is not self._view:
+                    view.index.close()
+
+    def close(self) -> None:
+        """Close what is open and not in use."""
+        with self._lock:
+            if self._view is not None and self._view.users == 0:
+                self._view.index.close()
+            self._view = None
+
+    def _take(self) -> View:
+        generation = self._record.current_id()
+        if generation is None:
+            raise StoreError("The knowledge base is empty. Ingest documents: kb ingest PATH")
+        with self._lock:
+            if self._view is None or self._view.generation != generation:
+                opened = View(generation, self._index.reader(generation))
+                if self._view is not None and self._view.users == 0:
+                    self._view.index.close()
+                self._view = opened
+            self._view.users += 1
+            return self._view

@@ -1,0 +1,62 @@
+"""The lock of the one writer: two writers would make an index unreadable for good."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from kb.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def writer_lock(path: Path) -> Iterator[None]:
+    """Hold the lock for a ``with`` block; the system frees it when the process dies.
+
+    Raises:
+        StoreError: Another run holds it (the message names it), or the folder can't be written.
+    """
+    holder = path.with_suffix(".holder.json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path, timeout=0):
+            holder.write_text(json.dumps(_this_process()), encoding="utf-8")
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+    except Timeout:
+        raise StoreError(
+            f"Another run is writing to {path.parent}: {_describe(holder)}. "
+            "Wait until it has ended; searches go on meanwhile."
+        ) from None
+    except PermissionError as error:
+        raise StoreError(
+            f"{path.parent} can't be written: {error.strerror}. Change its permissions, or set "
+            "KB_HOME to a folder of yours."
+        ) from None
+
+
+def _this_process() -> dict[str, str | int]:
+    return {
+        "pid": os.getpid(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _describe(holder: Path) -> str:
+    try:
+        known = json.loads(holder.read_text(encoding="utf-8"))
+        return f"process {known['pid']} ({known['command']}), since {known['since']}"
+    except (OSError, ValueError, KeyError):
+        return "process unknown"

@@ -1,0 +1,141 @@
+"""Keeping the store sound: removal, rollback, and the check of index against record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from kb.errors import NotFoundError, StoreError
+from kb.index.build import write_passages
+from kb.lock import writer_lock
+from kb.record.writing import Draft, abandon_newest, remove_document, unpublished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kb.bootstrap import KnowledgeBase
+    from kb.record.reading import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: sound or not, and what was seen."""
+
+    name: str
+    sound: bool
+    seen: str
+
+
+def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
+    """Remove a document for good, from every kept generation; ``purge`` erases its text too.
+
+    The system of record forgets it first, in one transaction: from then on it is in no answer.
+
+    Raises:
+        NotFoundError: There is no such document.
+        StoreError: Another run is writing.
+    """
+    with writer_lock(kb.settings.lock):
+        originals = remove_document(kb.engine, document_id, kb.clock(), purge=purge)
+        for generation in kb.record.kept():
+            kb.index.erase(generation.id, [document_id])
+        for path in originals:
+            (kb.settings.originals / path).unlink(missing_ok=True)
+        if purge:
+            _overwrite_log(kb)
+
+
+def rollback(kb: KnowledgeBase) -> tuple[int, int]:
+    """Go back to the generation before the current one; returns (abandoned, current).
+
+    Raises:
+        NotFoundError: No older generation is kept.
+        StoreError: Another run is writing.
+    """
+    with writer_lock(kb.settings.lock):
+        abandoned, current = abandon_newest(kb.engine)
+        kb.index.discard([abandoned])
+    return abandoned, current
+
+
+def discard_unused(kb: KnowledgeBase) -> None:
+    """Delete the index of every generation that is not kept; the caller holds the lock."""
+    kept = {generation.id for generation in kb.record.kept()}
+    kb.index.discard((kb.index.generations() | set(unpublished(kb.engine))) - kept)
+
+
+def examine(kb: KnowledgeBase) -> list[Check]:
+    """Compare the index of the current generation with the system of record."""
+    current = kb.record.current()
+    if current is None:
+        return [Check("generation", sound=True, seen="nothing was ingested yet")]
+    checks = [_check_database(kb), _check_encoder(kb, current), _check_points(kb, current)]
+    return [*checks, _check_originals(kb, current)]
+
+
+def repair(kb: KnowledgeBase, advance: Callable[[int], None]) -> Generation:
+    """Build the index again from the system of record, as a new generation.
+
+    Raises:
+        NotFoundError: Nothing was ingested yet.
+        StoreError: Another run is writing.
+    """
+    with writer_lock(kb.settings.lock):
+        if kb.record.current_id() is None:
+            raise NotFoundError("Nothing was ingested yet: there is nothing to repair.")
+        draft = Draft(kb.engine, kb.encoder.name, kb.clock())
+        writer = kb.index.writer(draft.id, None)
+        try:
+            parent = draft.parent or 0
+            write_passages(writer, kb.encoder, kb.record.current_documents(parent), advance)
+            writer.finish()
+        except BaseException:
+            writer.abort()
+            draft.discard()
+            raise
+        draft.publish({}, [])
+        discard_unused(kb)
+    current = kb.record.current()
+    if current is None:
+        raise StoreError("The repaired generation could not be published.")
+    return current
+
+
+def _check_database(kb: KnowledgeBase) -> Check:
+    if kb.engine.dialect.name != "sqlite":
+        return Check("database", sound=True, seen=kb.engine.dialect.name)
+    with kb.engine.connect() as connection:
+        said = str(connection.scalar(text("PRAGMA quick_check")))
+    return Check("database", sound=said == "ok", seen=said)
+
+
+def _check_encoder(kb: KnowledgeBase, current: Generation) -> Check:
+    return Check("encoder", sound=current.encoder == kb.encoder.name, seen=current.encoder)
+
+
+def _check_points(kb: KnowledgeBase, current: Generation) -> Check:
+    expected = kb.record.passage_ids(current.id)
+    try:
+        reader = kb.index.reader(current.id)
+        found = reader.ids()
+        reader.close()
+    except StoreError as error:
+        return Check("index", sound=False, seen=str(error))
+    missing, extra = len(expected - found), len(found - expected)
+    seen = f"{len(expected)} passages, {missing} missing, {extra} too many"
+    return Check("index", sound=not missing and not extra, seen=seen)
+
+
+def _check_originals(kb: KnowledgeBase, current: Generation) -> Check:
+    paths = kb.record.originals(current.id)
+    missing = [path for path in paths if not (kb.settings.originals / path).is_file()]
+    return Check("originals", sound=not missing, seen=f"{len(paths)} files, {len(missing)} missing")
+
+
+def _overwrite_log(kb: KnowledgeBase) -> None:
+    """Have SQLite's log, which still holds the erased text, written back and emptied."""
+    if kb.engine.dialect.name == "sqlite":
+        with kb.engine.connect() as connection:
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

@@ -1,0 +1,1 @@
+"""The system of record: documents, versions, page texts and generations, in SQL."""

@@ -1,0 +1,71 @@
+"""Opening the database of the system of record: pragmas, schema version, transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, insert, select
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from kb.errors import StoreError, UsageError
+from kb.record import schema
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+
+def open_database(url: str) -> Engine:
+    """Open the database at an SQLAlchemy URL and create its tables where they are missing.
+
+    Raises:
+        UsageError: The URL can't be understood.
+        StoreError: The database can't be opened, or was written by another version of the schema.
+    """
+    try:
+        engine = create_engine(make_url(url), pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+        schema.metadata.create_all(engine)
+        _check_schema(engine)
+    except ArgumentError as error:
+        raise UsageError(f"KB_DATABASE_URL is not a database URL: {error}") from None
+    except (SQLAlchemyError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise StoreError(
+            f"The database {make_url(url).render_as_string()} can't be opened: {reason}. "
+            "Check that its folder exists and can be written, or set KB_HOME to another one."
+        ) from None
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Readers never wait for the writer, a crash loses nothing, what is erased is overwritten."""
+    cursor: Any = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "busy_timeout=10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _check_schema(engine: Engine) -> None:
+    with engine.begin() as connection:
+        found = connection.scalar(
+            select(schema.facts.c.value).where(schema.facts.c.name == "schema")
+        )
+        if found is None:
+            connection.execute(
+                insert(schema.facts).values(name="schema", value=str(schema.SCHEMA_VERSION))
+            )
+        elif found != str(schema.SCHEMA_VERSION):
+            raise StoreError(
+                f"The database has schema {found}, this version of kb reads "
+                f"{schema.SCHEMA_VERSION}. Ingest into a new KB_HOME, or use the version of kb "
+                "that wrote it."
+            )

@@ -1,0 +1,126 @@
+"""The tables of the system of record, for SQLite and PostgreSQL.
+
+What a generation holds is written out in two tables that are copied from one generation to the
+next: ``members`` (the versions that can be read, and which one of a document is current) and
+``sources`` (the files that they came from). Everything else is written once and never changed,
+but for metadata and removal, which hold for every generation at once.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("parent", Integer),
+    Column("state", String(16), nullable=False),  # building, published, abandoned
+    Column("encoder", String(200), nullable=False),
+    Column("created", DateTime, nullable=False),
+    sqlite_autoincrement=True,  # the number of a generation that failed is not used again
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("work", String(200), nullable=False, index=True),
+    Column("removed", DateTime),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("key", Integer, primary_key=True, autoincrement=True),
+    Column("document_id", ForeignKey("documents.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("born", Integer, nullable=False),  # the generation whose run wrote it
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("original", String(300)),
+    Column("media_type", String(100), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("paged", Boolean, nullable=False),
+    Column("warnings", Text, nullable=False),
+    Column("ingested", DateTime, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("issuer", Text),
+    Column("published", Date),
+    Column("version_date", Date),
+    Column("details", Text, nullable=False),  # the other fields of Metadata, as JSON
+    UniqueConstraint("document_id", "number"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("generation", ForeignKey("generations.id"), primary_key=True),
+    Column("version_key", ForeignKey("versions.key"), primary_key=True, index=True),
+    Column("current", Boolean, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("generation", ForeignKey("generations.id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("version_key", ForeignKey("versions.key"), nullable=False, index=True),
+    Column("indexed", Boolean, nullable=False),  # false for another format of an indexed version
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("version_key", ForeignKey("versions.key"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("label", Text),
+    Column("text", Text, nullable=False),
+    Column("layout", LargeBinary, nullable=False),  # blocks and boxes, compressed JSON
+    Column("width", Float),
+    Column("height", Float),
+    Column("ocr_confidence", Float),
+)
+
+passages = Table(
+    "passages",
+    metadata,
+    Column("version_key", ForeignKey("versions.key"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("id", String(36), nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("spans", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("passages_by_id", "id"),
+)

@@ -1,0 +1,439 @@
+"""Writing the system of record: one run builds one generation and makes it current, or nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, literal, select, update
+
+from kb.errors import NotFoundError
+from kb.model import Visibility
+from kb.record import rows
+from kb.record.schema import (
+    documents,
+    generations,
+    members,
+    pages,
+    passages,
+    sources,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import Connection, Engine, Row, Select
+
+    from kb.model import Document, Metadata, Page, Passage
+
+KEPT_GENERATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a run knows of a version before it is written."""
+
+    document_id: str
+    work: str
+    number: int
+    sha256: str
+    original: str | None
+    media_type: str
+    source: str
+    paged: bool
+    warnings: tuple[str, ...]
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """A file that the building generation already holds, and the version it gave."""
+
+    path: str
+    fingerprint: str
+    version_key: int
+    document_id: str
+    number: int
+    indexed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVersion:
+    """A version that the building generation already holds."""
+
+    key: int
+    document_id: str
+    number: int
+    sha256: str
+    version_date: date | None
+    visibility: Visibility
+    source: str
+    current: bool
+
+
+class Draft:
+    """A generation being built; invisible to every reader until it is published.
+
+    The caller holds the writer lock.
+    """
+
+    def __init__(self, engine: Engine, encoder: str, now: datetime) -> None:
+        self._engine = engine
+        self._now = rows.naive(now)
+        with engine.begin() as connection:
+            _forget_unpublished(connection)
+            self.parent = _newest(connection)
+            inserted = connection.execute(
+                insert(generations).values(
+                    parent=self.parent, state="building", encoder=encoder, created=self._now
+                )
+            )
+            self.id: int = inserted.inserted_primary_key[0]  # type: ignore[index]
+            if self.parent is not None:
+                for table in (members, sources):
+                    _copy_rows(connection, table, self.parent, self.id)
+
+    def source(self, path: str) -> KnownSource | None:
+        """What is known of a file, by its path."""
+        return next(iter(self.sources(path)), None)
+
+    def sources(self, path: str | None = None) -> list[KnownSource]:
+        """Every known file, or the one at a path."""
+        query = (
+            select(sources, versions.c.document_id, versions.c.number)
+            .join(versions, versions.c.key == sources.c.version_key)
+            .where(sources.c.generation == self.id)
+            .order_by(sources.c.path)
+        )
+        if path is not None:
+            query = query.where(sources.c.path == path)
+        with self._engine.connect() as connection:
+            return [
+                KnownSource(
+                    row.path,
+                    row.fingerprint,
+                    row.version_key,
+                    row.document_id,
+                    row.number,
+                    row.indexed,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def known_versions(self, document_id: str) -> list[KnownVersion]:
+        """The versions of a document in this generation, by number."""
+        query = self._versions().where(versions.c.document_id == document_id)
+        with self._engine.connect() as connection:
+            return [_known(row) for row in connection.execute(query)]
+
+    def twin(self, sha256: str, visibility: Visibility) -> KnownVersion | None:
+        """A current version with the same content that the same people may see."""
+        query = self._versions().where(
+            versions.c.sha256 == sha256,
+            versions.c.visibility == visibility,
+            members.c.current,
+            documents.c.removed.is_(None),
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _known(row)
+
+    def _versions(self) -> Select[Any]:
+        return (
+            select(versions, members.c.current)
+            .join(members, members.c.version_key == versions.c.key)
+            .join(documents, documents.c.id == versions.c.document_id)
+            .where(members.c.generation == self.id)
+            .order_by(versions.c.number)
+        )
+
+    def next_number(self, document_id: str) -> int:
+        """The number for a new version; numbers once used are not used again."""
+        query = select(func.max(versions.c.number)).where(versions.c.document_id == document_id)
+        with self._engine.connect() as connection:
+            return (connection.scalar(query) or 0) + 1
+
+    def removed(self, document_id: str) -> datetime | None:
+        """When the document was removed by a person, if it was."""
+        query = select(documents.c.removed).where(documents.c.id == document_id)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def add(
+        self,
+        version: NewVersion,
+        found_pages: Sequence[Page],
+        found_passages: Sequence[Passage],
+        *,
+        current: bool,
+    ) -> int:
+        """Write a version with its pages and passages; returns its key."""
+        with self._engine.begin() as connection:
+            key = _insert_version(connection, version, self.id, self._now)
+            if found_pages:
+                connection.execute(
+                    insert(pages),
+                    [{"version_key": key, **rows.page_values(page)} for page in found_pages],
+                )
+            if found_passages:
+                connection.execute(
+                    insert(passages),
+                    [{"version_key": key, **rows.passage_values(p)} for p in found_passages],
+                )
+            if current:
+                _set_current(connection, self.id, version.document_id, None)
+            connection.execute(
+                insert(members).values(generation=self.id, version_key=key, current=current)
+            )
+        return key
+
+    def remember(self, path: str, fingerprint: str, version_key: int, *, indexed: bool) -> None:
+        """Note that a file was read, and which version it gave."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                delete(sources).where(
+                    sources.c.generation == self.id, sources.c.path == path
+                )
+            )
+            connection.execute(
+                insert(sources).values(
+                    generation=self.id,
+                    path=path,
+                    fingerprint=fingerprint,
+                    version_key=version_key,
+                    indexed=indexed,
+                )
+            )
+
+    def forget(self, path: str) -> None:
+        """Drop a file that is no longer where it was."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                delete(sources).where(sources.c.generation == self.id, sources.c.path == path)
+            )
+
+    def withdraw(self, document_id: str) -> None:
+        """Leave a document out of this generation; a rollback brings it back."""
+        keys = select(versions.c.key).where(versions.c.document_id == document_id)
+        with self._engine.begin() as connection:
+            for table in (sources, members):
+                connection.execute(
+                    delete(table).where(
+                        table.c.generation == self.id, table.c.version_key.in_(keys)
+                    )
+                )
+
+    def current_documents(
+        self, document_ids: Sequence[str], changed: Mapping[int, Metadata]
+    ) -> Iterator[tuple[Document, list[Passage]]]:
+        """The current versions of these documents, with the metadata they are about to have."""
+        query = (
+            select(versions, members.c.current)
+            .join(members, members.c.version_key == versions.c.key)
+            .where(members.c.generation == self.id, members.c.current)
+        )
+        with self._engine.connect() as connection:
+            for document_id in document_ids:
+                row = connection.execute(
+                    query.where(versions.c.document_id == document_id)
+                ).one()
+                document = rows.document_of(row)
+                if row.key in changed:
+                    document = rows.with_metadata(document, changed[row.key])
+                yield document, rows.load_passages(connection, row)
+
+    def publish(self, changed: Mapping[int, Metadata], restored: Sequence[str]) -> list[int]:
+        """Make this generation current, with changed metadata, in one transaction.
+
+        ``changed`` maps version keys to their new metadata; ``restored`` are documents whose
+        removal is taken back. Returns the generations that are no longer kept.
+        """
+        with self._engine.begin() as connection:
+            for key, metadata in changed.items():
+                connection.execute(
+                    update(versions)
+                    .where(versions.c.key == key)
+                    .values(**rows.metadata_values(metadata))
+                )
+            if restored:
+                connection.execute(
+                    update(documents).where(documents.c.id.in_(restored)).values(removed=None)
+                )
+            connection.execute(
+                update(generations).where(generations.c.id == self.id).values(state="published")
+            )
+            kept = connection.scalars(
+                select(generations.c.id)
+                .where(generations.c.state == "published")
+                .order_by(generations.c.id.desc())
+            ).all()
+            dropped = list(kept[KEPT_GENERATIONS:])
+            for generation in dropped:
+                _drop_generation(connection, generation)
+        return dropped
+
+    def discard(self) -> None:
+        """Forget this generation and everything written for it."""
+        with self._engine.begin() as connection:
+            _forget_unpublished(connection)
+
+
+def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:
+    """Remove a document from every generation at once.
+
+    Returns the paths of the originals to erase (empty without ``purge``).
+
+    Raises:
+        NotFoundError: There is no such document.
+    """
+    keys = select(versions.c.key).where(versions.c.document_id == document_id)
+    with engine.begin() as connection:
+        changed = connection.execute(
+            update(documents)
+            .where(documents.c.id == document_id)
+            .values(removed=func.coalesce(documents.c.removed, rows.naive(now)))
+        )
+        if changed.rowcount == 0:
+            raise NotFoundError(
+                f"There is no document {document_id!r}. `kb status --documents` lists them."
+            )
+        if not purge:
+            return []
+        originals = connection.scalars(
+            select(versions.c.original).where(versions.c.document_id == document_id)
+        ).all()
+        for table in (sources, members, passages, pages):
+            connection.execute(delete(table).where(table.c.version_key.in_(keys)))
+        connection.execute(delete(versions).where(versions.c.document_id == document_id))
+        shared = connection.scalars(
+            select(versions.c.original).where(versions.c.original.in_(originals))
+        ).all()
+    return sorted({path for path in originals if path is not None} - set(shared))
+
+
+def abandon_newest(engine: Engine) -> tuple[int, int]:
+    """Make the generation before the current one current again; returns (abandoned, current).
+
+    Raises:
+        NotFoundError: No older generation is kept.
+    """
+    with engine.begin() as connection:
+        kept = connection.scalars(
+            select(generations.c.id)
+            .where(generations.c.state == "published")
+            .order_by(generations.c.id.desc())
+            .limit(2)
+        ).all()
+        if len(kept) < 2:  # noqa: PLR2004 -- the current one and the one before it
+            raise NotFoundError("There is no older generation to go back to.")
+        connection.execute(
+            update(generations).where(generations.c.id == kept[0]).values(state="abandoned")
+        )
+    return kept[0], kept[1]
+
+
+def unpublished(engine: Engine) -> list[int]:
+    """Generations that no reader opens any more, or that were never finished."""
+    with engine.connect() as connection:
+        return list(
+            connection.scalars(
+                select(generations.c.id).where(generations.c.state != "published")
+            )
+        )
+
+
+def _known(row: Row[Any]) -> KnownVersion:
+    return KnownVersion(
+        row.key,
+        row.document_id,
+        row.number,
+        row.sha256,
+        row.version_date,
+        Visibility(row.visibility),
+        row.source,
+        row.current,
+    )
+
+
+def _newest(connection: Connection) -> int | None:
+    return connection.scalar(
+        select(func.max(generations.c.id)).where(generations.c.state == "published")
+    )
+
+
+def _copy_rows(connection: Connection, table: Any, parent: int, child: int) -> None:
+    others = [column for column in table.c if column.name != "generation"]
+    connection.execute(
+        insert(table).from_select(
+            ["generation", *(column.name for column in others)],
+            select(literal(child), *others).where(table.c.generation == parent),
+        )
+    )
+
+
+def _set_current(
+    connection: Connection, generation: int, document_id: str, key: int | None
+) -> None:
+    keys = select(versions.c.key).where(versions.c.document_id == document_id)
+    connection.execute(
+        update(members)
+        .where(members.c.generation == generation, members.c.version_key.in_(keys))
+        .values(current=members.c.version_key == key if key is not None else False)
+    )
+
+
+def _insert_version(
+    connection: Connection, version: NewVersion, generation: int, now: datetime
+) -> int:
+    known = connection.scalar(select(documents.c.id).where(documents.c.id == version.document_id))
+    if known is None:
+        connection.execute(
+            insert(documents).values(id=version.document_id, work=version.work, removed=None)
+        )
+    inserted = connection.execute(
+        insert(versions).values(
+            document_id=version.document_id,
+            number=version.number,
+            born=generation,
+            sha256=version.sha256,
+            original=version.original,
+            media_type=version.media_type,
+            source=version.source,
+            paged=version.paged,
+            warnings=json.dumps(version.warnings, ensure_ascii=False),
+            ingested=now,
+            **rows.metadata_values(version.metadata),
+        )
+    )
+    key: int = inserted.inserted_primary_key[0]  # type: ignore[index]
+    return key
+
+
+def _forget_unpublished(connection: Connection) -> None:
+    """Erase what unfinished and abandoned runs wrote; nothing published refers to it."""
+    gone = connection.scalars(
+        select(generations.c.id).where(generations.c.state != "published")
+    ).all()
+    for generation in gone:
+        _drop_generation(connection, generation)
+    published = select(members.c.version_key)
+    orphans = select(versions.c.key).where(versions.c.key.not_in(published))
+    keys = connection.scalars(orphans).all()
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        for table in (passages, pages):
+            connection.execute(delete(table).where(table.c.version_key.in_(part)))
+        connection.execute(delete(versions).where(versions.c.key.in_(part)))
+    used = select(versions.c.document_id)
+    connection.execute(
+        delete(documents).where(documents.c.id.not_in(used), documents.c.removed.is_(None))
+    )
+
+
+def _drop_generation(connection: Connection, generation: int) -> None:
+    for table in (sources, members):
+        connection.execute(delete(table).where(table.c.generation == generation))
+    connection.execute(delete(generations).where(generations.c.id == generation))

@@ -1,0 +1,1 @@
+"""The query path: one Haystack pipeline from a question to ranked passages and a cited answer."""

@@ -1,0 +1,167 @@
+"""The steps of the query path as thin Haystack components."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np  # noqa: TC002 -- Haystack reads annotations at run time
+from haystack import component
+from numpy.typing import NDArray  # noqa: TC002 -- Haystack reads annotations at run time
+
+from kb.analysis import SparseTerms, query_terms
+from kb.answers.extract import AnswerExtractor
+from kb.index.base import Scored
+from kb.index.generations import View
+from kb.language import detect
+from kb.model import Answer, Filters, Hit, Role
+from kb.search.fusion import as_mapping, fuse
+
+if TYPE_CHECKING:
+    from kb.encoders.base import Encoder
+    from kb.record.reading import Record
+
+# Contents lists, reference lists and lone headings name a subject without saying anything of it:
+# they match its words better than the passages that treat it. A z-score of 1.5 puts them below
+# any passage that says as much, and leaves them to be found when nothing else does.
+ROLE_PENALTY = {Role.CONTENTS: 1.5, Role.REFERENCES: 1.5, Role.HEADING: 1.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as the legs need it."""
+
+    text: str
+    language: str
+    terms: SparseTerms
+    filters: Filters
+    top_k: int
+
+
+@component
+class QueryAnalyser:
+    """Tells the language of a question and its weighted terms."""
+
+    @component.output_types(query=Query)
+    def run(self, text: str, filters: Filters, top_k: int) -> dict[str, Any]:
+        """Analyse a question; one that can't be told apart counts as French."""
+        language = detect(text)
+        return {"query": Query(text, language, query_terms(text, language), filters, top_k)}
+
+
+@component
+class QueryEncoder:
+    """Makes the vector of a question."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    @component.output_types(vector=NDArray[np.float32])
+    def run(self, query: Query) -> dict[str, Any]:
+        """Encode a question."""
+        return {"vector": self._encoder.encode_queries([query.text])[0]}
+
+
+@component
+class DenseRetriever:
+    """The dense leg: the nearest passages by cosine."""
+
+    def __init__(self, candidate_k: int) -> None:
+        self._candidate_k = candidate_k
+
+    @component.output_types(candidates=list[Scored])
+    def run(self, query: Query, vector: NDArray[np.float32], view: View) -> dict[str, Any]:
+        """Retrieve ``candidate_k`` passages."""
+        return {"candidates": view.index.dense(vector, query.filters, self._candidate_k)}
+
+
+@component
+class LexicalRetriever:
+    """The lexical leg: the best passages by BM25."""
+
+    def __init__(self, candidate_k: int) -> None:
+        self._candidate_k = candidate_k
+
+    @component.output_types(candidates=list[Scored])
+    def run(self, query: Query, view: View) -> dict[str, Any]:
+        """Retrieve ``candidate_k`` passages."""
+        return {"candidates": view.index.lexical(query.terms, query.filters, self._candidate_k)}
+
+
+@component
+class Fuser:
+    """Has both legs score the union of their candidates, then merges them."""
+
+    def __init__(self, dense_weight: float) -> None:
+        self._dense_weight = dense_weight
+
+    @component.output_types(ranked=list[Scored])
+    def run(
+        self,
+        query: Query,
+        vector: NDArray[np.float32],
+        view: View,
+        dense: list[Scored],
+        lexical: list[Scored],
+    ) -> dict[str, Any]:
+        """Merge; only what one leg has not scored is asked of it again."""
+        by_dense, by_term = as_mapping(dense), as_mapping(lexical)
+        unscored = by_term.keys() - by_dense.keys()
+        if unscored:
+            found = view.index.dense(vector, query.filters, len(unscored), unscored)
+            by_dense.update(as_mapping(found))
+        unscored = by_dense.keys() - by_term.keys()
+        if unscored:
+            found = view.index.lexical(query.terms, query.filters, len(unscored), unscored)
+            by_term.update(as_mapping(found))
+        return {"ranked": fuse(by_dense, by_term, self._dense_weight)}
+
+
+@component
+class Ranker:
+    """Turns ranked ids into hits: visible ones, with few passages a document."""
+
+    def __init__(self, record: Record, per_document: int) -> None:
+        self._record = record
+        self._per_document = per_document
+
+    @component.output_types(hits=list[Hit])
+    def run(self, query: Query, ranked: list[Scored], view: View) -> dict[str, Any]:
+        """Rank; the system of record has the last word on what may be shown."""
+        found = self._record.found(
+            view.generation, [scored.id for scored in ranked], query.filters.visibilities
+        )
+        scores = {
+            scored.id: scored.score - ROLE_PENALTY.get(found[scored.id][0].role, 0.0)
+            for scored in ranked
+            if scored.id in found
+        }
+        shown: Counter[str] = Counter()
+        hits: list[Hit] = []
+        for key, score in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
+            passage, document = found[key]
+            if shown[document.id] < self._per_document:
+                shown[document.id] += 1
+                hits.append(Hit(len(hits) + 1, score, passage, document))
+            if len(hits) == query.top_k:
+                break
+        return {"hits": hits}
+
+
+@component
+class Answerer:
+    """Chooses the sentences that answer, each with a verified citation."""
+
+    def __init__(self, extractor: AnswerExtractor) -> None:
+        self._extractor = extractor
+
+    @component.output_types(answer=Answer)
+    def run(
+        self, query: Query, vector: NDArray[np.float32], hits: list[Hit], view: View
+    ) -> dict[str, Any]:
+        """Answer from the hits, or say that they do not suffice."""
+        rarity = view.index.rarity(query.terms)
+        return {
+            "answer": self._extractor.answer(query.text, query.language, vector, rarity, hits)
+        }

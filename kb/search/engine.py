@@ -1,0 +1,158 @@
+"""The search engine: builds the query pipeline and runs it on the current generation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haystack import Pipeline
+
+from kb.answers.extract import AnswerExtractor
+from kb.errors import UsageError
+from kb.search.components import (
+    Answerer,
+    DenseRetriever,
+    Fuser,
+    LexicalRetriever,
+    QueryAnalyser,
+    QueryEncoder,
+    Ranker,
+)
+
+if TYPE_CHECKING:
+    from kb.encoders.base import Encoder
+    from kb.index.generations import Generations
+    from kb.model import Answer, Filters, Hit
+    from kb.record.reading import Record
+
+MAX_QUESTION = 1000
+MAX_TOP_K = 100
+# Passages that an answer is looked for in; sentences beyond the twentieth passage were never
+# chosen on the questions tried.
+ANSWER_PASSAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found, in what language it was understood, in how many milliseconds."""
+
+    query: str
+    language: str
+    took_ms: float
+    hits: list[Hit]
+
+
+class SearchEngine:
+    """Searches and answers; safe to share between threads."""
+
+    def __init__(
+        self,
+        record: Record,
+        generations: Generations,
+        encoder: Encoder,
+        *,
+        candidate_k: int,
+        dense_weight: float,
+        per_document: int,
+    ) -> None:
+        self._generations = generations
+        settings = (candidate_k, dense_weight, per_document)
+        self._search = _pipeline(record, encoder, *settings)
+        self._answer = _pipeline(record, encoder, *settings)
+        _add_answer(self._answer, AnswerExtractor(record, encoder))
+
+    def search(self, query: str, filters: Filters, top_k: int = 10) -> SearchResult:
+        """Find passages.
+
+        Raises:
+            UsageError: The query is empty or too long, or ``top_k`` is out of range.
+            StoreError: There is no index to search.
+        """
+        _check(query, top_k)
+        started = time.perf_counter()
+        with self._generations.current() as view:
+            found = self._search.run(
+                _inputs(query, filters, top_k, view), include_outputs_from={"analyser"}
+            )
+        return _result(query, found, started)
+
+    async def search_async(self, query: str, filters: Filters, top_k: int = 10) -> SearchResult:
+        """Find passages without blocking the event loop; otherwise as ``search``."""
+        _check(query, top_k)
+        started = time.perf_counter()
+        with self._generations.current() as view:
+            found = await self._search.run_async(
+                _inputs(query, filters, top_k, view), include_outputs_from={"analyser"}
+            )
+        return _result(query, found, started)
+
+    def answer(self, question: str, filters: Filters) -> Answer:
+        """Answer a question with quoted, verified sentences, or say that evidence is missing.
+
+        Raises:
+            UsageError: The question is empty or too long.
+            StoreError: There is no index to search.
+        """
+        _check(question, ANSWER_PASSAGES)
+        with self._generations.current() as view:
+            found = self._answer.run(_inputs(question, filters, ANSWER_PASSAGES, view))
+        answer: Answer = found["answerer"]["answer"]
+        return answer
+
+    async def answer_async(self, question: str, filters: Filters) -> Answer:
+        """Answer without blocking the event loop; otherwise as ``answer``."""
+        _check(question, ANSWER_PASSAGES)
+        with self._generations.current() as view:
+            found = await self._answer.run_async(_inputs(question, filters, ANSWER_PASSAGES, view))
+        answer: Answer = found["answerer"]["answer"]
+        return answer
+
+
+def _pipeline(
+    record: Record, encoder: Encoder, candidate_k: int, dense_weight: float, per_document: int
+) -> Pipeline:
+    pipeline = Pipeline()
+    pipeline.add_component("analyser", QueryAnalyser())
+    pipeline.add_component("encoder", QueryEncoder(encoder))
+    pipeline.add_component("dense", DenseRetriever(candidate_k))
+    pipeline.add_component("lexical", LexicalRetriever(candidate_k))
+    pipeline.add_component("fuser", Fuser(dense_weight))
+    pipeline.add_component("ranker", Ranker(record, per_document))
+    for receiver in ("encoder", "dense", "lexical", "fuser", "ranker"):
+        pipeline.connect("analyser.query", f"{receiver}.query")
+    for receiver in ("dense", "fuser"):
+        pipeline.connect("encoder.vector", f"{receiver}.vector")
+    pipeline.connect("dense.candidates", "fuser.dense")
+    pipeline.connect("lexical.candidates", "fuser.lexical")
+    pipeline.connect("fuser.ranked", "ranker.ranked")
+    return pipeline
+
+
+def _add_answer(pipeline: Pipeline, extractor: AnswerExtractor) -> None:
+    pipeline.add_component("answerer", Answerer(extractor))
+    pipeline.connect("analyser.query", "answerer.query")
+    pipeline.connect("encoder.vector", "answerer.vector")
+    pipeline.connect("ranker.hits", "answerer.hits")
+
+
+def _inputs(query: str, filters: Filters, top_k: int, view: Any) -> dict[str, Any]:
+    return {"text": query, "filters": filters, "top_k": top_k, "view": view}
+
+
+def _result(query: str, found: dict[str, Any], started: float) -> SearchResult:
+    took = round((time.perf_counter() - started) * 1000, 1)
+    return SearchResult(
+        query, found["analyser"]["query"].language, took, found["ranker"]["hits"]
+    )
+
+
+def _check(query: str, top_k: int) -> None:
+    if not query.strip():
+        raise UsageError("The question is empty: write what you are looking for.")
+    if len(query) > MAX_QUESTION:
+        raise UsageError(
+            f"The question has {len(query)} characters; at most {MAX_QUESTION} are read."
+        )
+    if not 1 <= top_k <= MAX_TOP_K:
+        raise UsageError(f"top_k is {top_k}; it must lie between 1 and {MAX_TOP_K}.")

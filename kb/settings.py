@@ -1,0 +1,88 @@
+"""Settings: from the environment (``KB_…``), over ``kb.toml`` in ``KB_HOME``, over defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kb.encoders.sentence_transformer import DEFAULT
+from kb.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; an unknown name or a bad value is an error."""
+
+    model_config = SettingsConfigDict(env_prefix="KB_", extra="forbid", frozen=True)
+
+    home: Path = Field(description="The folder that holds everything.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in KB_HOME.")
+    index_url: str = Field("", description="URL of a Qdrant server; empty: the embedded index.")
+    index_api_key: SecretStr = Field(SecretStr(""), description="Key of the Qdrant server.")
+    encoder: str = Field(DEFAULT, description="Name of a sentence-transformers model.")
+    workers: int = Field(2, ge=1, le=64, description="Processes that read files.")
+    worker_memory_mb: int = Field(1000, ge=256, description="Memory of one of them.")
+    worker_seconds: int = Field(300, ge=1, description="Time that one file may take.")
+    max_file_mb: int = Field(200, ge=1, description="Largest file that is read.")
+    candidate_k: int = Field(100, ge=1, le=1000, description="Candidates of each leg.")
+    dense_weight: float = Field(0.8, ge=0, le=10, description="Weight of the dense leg; lexical 1.")
+    per_document: int = Field(3, ge=1, le=100, description="Passages shown of one document.")
+
+    @property
+    def database(self) -> str:
+        """The URL of the system of record."""
+        return self.database_url or f"sqlite:///{self.home / 'record.db'}"
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the embedded index keeps its generations."""
+        return self.home / "index"
+
+    @property
+    def originals(self) -> Path:
+        """Where the ingested files are kept as they were."""
+        return self.home / "originals"
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the one writer."""
+        return self.home / "writer.lock"
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        UsageError: A setting is unknown or out of range; the message names it.
+    """
+    home = Path(os.environ.get("KB_HOME") or user_data_path("operation-milliard-kb"))
+    home = home.expanduser().resolve()
+    file = home / "kb.toml"
+    stated = _read_toml(file)
+    overridden = {name for name in stated if f"KB_{name.upper()}" in os.environ}
+    values = {name: value for name, value in stated.items() if name not in overridden}
+    try:
+        return Settings(**{**values, "home": home})
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem, file, values) for problem in error.errors())
+        raise UsageError(f"Settings can't be used: {problems}") from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} can't be read: {error}") from None
+
+
+def _describe(problem: Any, file: Path, values: dict[str, Any]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else "?"
+    where = f"{name} in {file}" if name in values else f"KB_{name.upper()}"
+    return f"{where}: {problem['msg']}"
