@@ -327,7 +327,7 @@ class _Cutter:
                 last
                 and last.page == part.page
                 and last.end <= part.start
-                and not (self.texts[part.page][last.end : part.start].strip())
+                and not self.texts[part.page][last.end : part.start].strip()
             ):
                 found[-1] = replace(last, end=part.end)
             else:

@@ -27,9 +27,7 @@ READERS = {
 }
 # For help texts and for choosing a folder's files; the content decides in the end.
 SUFFIXES = (*sorted({*BY_SUFFIX, ".bib", ".rst", ".txt", ".xml"}),)
-KNOWN_FORMATS = (
-    "PDF, HTML, EUR-Lex XHTML, Formex XML, DOCX, Markdown, plain text, CSV and XLSX"
-)
+KNOWN_FORMATS = "PDF, HTML, EUR-Lex XHTML, Formex XML, DOCX, Markdown, plain text, CSV and XLSX"
 
 _CALLED = {
     "eurlex": "EUR-Lex XHTML",

@@ -25,18 +25,26 @@ _MONTHS = {
     for number, name in enumerate(names.split(), start=1)
 }
 _DATE = re.compile(r"\b(?:of|du)\s+(\d{1,2})\s?(?:er)?\s+([a-zéû]+)\s+(\d{4})\b", re.IGNORECASE)
-_EEA = re.compile(r"\s*\((?:text with eea relevance|texte présentant de l.intérêt pour l.eee)\.?\)", re.IGNORECASE)
+_EEA = re.compile(
+    r"\s*\((?:text with eea relevance|texte présentant de l.intérêt pour l.eee)\.?\)", re.IGNORECASE
+)
 _CONSOLIDATED = re.compile(
     r"\b0?(?P<celex>\d{4}[A-Z]{1,2}\d{4})\s+[—–-]\s+(?P<language>[A-Z]{2})\s+[—–-]\s+"
     r"(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4})"
 )
 _ISSUERS = (
-    (re.compile(r"european parliament|parlement européen", re.IGNORECASE),
-     {"en": "European Parliament and Council", "fr": "Parlement européen et Conseil"}),
-    (re.compile(r"\bcommission\b", re.IGNORECASE),
-     {"en": "European Commission", "fr": "Commission européenne"}),
-    (re.compile(r"\b(council|conseil)\b", re.IGNORECASE),
-     {"en": "Council of the European Union", "fr": "Conseil de l’Union européenne"}),
+    (
+        re.compile(r"european parliament|parlement européen", re.IGNORECASE),
+        {"en": "European Parliament and Council", "fr": "Parlement européen et Conseil"},
+    ),
+    (
+        re.compile(r"\bcommission\b", re.IGNORECASE),
+        {"en": "European Commission", "fr": "Commission européenne"},
+    ),
+    (
+        re.compile(r"\b(council|conseil)\b", re.IGNORECASE),
+        {"en": "Council of the European Union", "fr": "Conseil de l’Union européenne"},
+    ),
 )
 _FRENCH = re.compile(r"\b(règlement|réglement|du|décision|de la commission)\b", re.IGNORECASE)
 _CENTURY = 1900
@@ -66,14 +74,14 @@ def language_of(title: str) -> str:
     return "fr" if _FRENCH.search(title) else "en"
 
 
-def act_metadata(
-    title: str, language: str | None, state: Consolidation | None = None
-) -> Metadata:
+def act_metadata(title: str, language: str | None, state: Consolidation | None = None) -> Metadata:
     """Return what the full ``title`` of an act says, with ``state`` for a consolidated text."""
     language = language or (state.language if state else language_of(title))
     heading = title[: found.start()] if (found := _DATE.search(title)) else title[:200]
     celex = state.celex if state else _celex(heading)
-    adopted = _date(int(found[3]), _MONTHS.get(found[2].lower(), 0), int(found[1])) if found else None
+    adopted = (
+        _date(int(found[3]), _MONTHS.get(found[2].lower(), 0), int(found[1])) if found else None
+    )
     return Metadata(
         title=_EEA.sub("", title).strip() or None,
         issuer=_issuer(heading, language),

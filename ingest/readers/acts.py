@@ -141,7 +141,7 @@ class _Assembly:
         return (*names, *(name for _, name in self.groups))
 
     def _titled(self, line: Line, part: Part) -> str:
-        """Return a heading's number with the title that comes next, "Article 3 — De minimis aid"."""
+        """Return a number with the title that comes next, "Article 3 — De minimis aid"."""
         title = self.following
         titled = title is not None and title.part is part
         return f"{line.text} — {title.text}" if title and titled else line.text
@@ -231,7 +231,9 @@ class _Assembly:
     def _label_recitals(self) -> None:
         word = self.words["recitals"].lower()
         first = self.recital - (self.recital - 1) % RECITALS_A_SECTION
-        self.sections.relabel(f"{word} {first}–{self.recital}" if first < self.recital else f"{word[:-1]} {first}")
+        self.sections.relabel(
+            f"{word} {first}–{self.recital}" if first < self.recital else f"{word[:-1]} {first}"
+        )
 
     def _release(self) -> None:
         for text, path in self.waiting:

@@ -52,8 +52,14 @@ class DocxReader:
             document = docx.Document(open_office_file(source))
         except UnreadableError:
             raise
-        except (PackageNotFoundError, KeyError, ValueError, etree.XMLSyntaxError,
-                zipfile.BadZipFile, AttributeError) as error:
+        except (
+            PackageNotFoundError,
+            KeyError,
+            ValueError,
+            etree.XMLSyntaxError,
+            zipfile.BadZipFile,
+            AttributeError,
+        ) as error:
             message = f"{source.name} is no readable Word file ({error})."
             raise UnreadableError(f"{message} Open it, save it anew and try again.") from error
         flow = _Flow(_style_names(document))

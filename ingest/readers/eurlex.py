@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.readers.act_metadata import act_metadata, consolidation
 from ingest.readers.acts import Line, Part, assemble, closes_quotation, joined
 from ingest.readers.encoding import squash
-from ingest.readers.markup import load_markup, name_of, parse_xhtml
+from ingest.readers.markup import load_markup, name_of, parse_xhtml, words_of
 from ingest.readers.sniff import format_of
 from kb.errors import UnreadableError
 
@@ -52,7 +52,9 @@ _SILENT = {"script", "style", "head", "img", "col", "colgroup", "title", "link",
 _NOTE = "\ue000"  # stands for a note's marker until the spaces around it are mended
 _NOTE_MARKER = re.compile(r"\(?\s*[*\w]{1,4}\s*\)?$")
 _NOTE_NUMBER = re.compile(r"^\(\s*(\*?\w{1,4})\s*\)\s*")
-_CONTENTS = re.compile(r"(table of )?contents|table des matières|sommaire|annexe?s\s?:", re.IGNORECASE)
+_CONTENTS = re.compile(
+    r"(table of )?contents|table des matières|sommaire|annexe?s\s?:", re.IGNORECASE
+)
 _ANNEX = re.compile(r"(annexe?|append(ix|ice))\b", re.IGNORECASE)
 _IMPRINT = re.compile(r"(ELI|ISSN)\b[ :]")
 _QUOTED = ("‘", "“", "«", '"', "'")
@@ -179,11 +181,13 @@ class _Walker:
         self.lines.append(Line(part, text, level))
 
     def _table(self, table: _Element) -> None:
-        rows = [each for each in _own(table, "tr")]
+        rows = _own(table, "tr")
         within = {each for row in table.iter() for each in _classes(row)}
         if "toc-item" in within or "title-toc" in within or _is_contents(table, within):
             for row in rows:
-                self._emit(Part.CONTENTS, squash(" ".join(_cell(each) for each in _contents_cells(row))))
+                self._emit(
+                    Part.CONTENTS, squash(" ".join(_cell(each) for each in _contents_cells(row)))
+                )
         elif "table" in _classes(table) or table.get("border") not in {None, "0"}:
             self._grid(rows)
         else:
@@ -191,7 +195,7 @@ class _Walker:
                 self._layout_row(row)
 
     def _grid(self, rows: list[_Element]) -> None:
-        """Emit a real table: cells that span rows are repeated, so that each row can stand alone."""
+        """Emit a real table; cells that span rows are repeated, so each row can stand alone."""
         spanning: dict[int, tuple[int, str]] = {}
         heading = True
         for row in rows:
@@ -295,7 +299,7 @@ def _inline(element: _Element, *, keep_markers: bool = False) -> str:
 def _is_note_marker(anchor: _Element) -> bool:
     if not (anchor.get("href") or "").startswith("#"):
         return False
-    return bool(_NOTE_MARKER.match(squash("".join(anchor.itertext()))))
+    return bool(_NOTE_MARKER.match(words_of(anchor)))
 
 
 def _cell(cell: _Element) -> str:
@@ -352,7 +356,7 @@ def _table_note(cell: _Element) -> str | None:
 
 def _first_text(root: _Element, class_name: str) -> str:
     found = next((each for each in root.iter() if class_name in _classes(each)), None)
-    return squash("".join(found.itertext())) if found is not None else ""
+    return words_of(found) if found is not None else ""
 
 
 def _language(root: _Element) -> str | None:

@@ -10,7 +10,7 @@ from lxml import etree
 from ingest.readers.act_metadata import Consolidation, act_metadata
 from ingest.readers.acts import Line, Part, assemble, closes_quotation, joined
 from ingest.readers.encoding import squash
-from ingest.readers.markup import load_markup, name_of, parse_xml
+from ingest.readers.markup import is_instruction, load_markup, name_of, parse_xml, words_of
 from ingest.readers.sniff import format_of
 from kb.errors import UnreadableError
 
@@ -25,7 +25,18 @@ _BLOCKS = {
     *("GR.SEQ", "DIVISION", "CONTENTS", "VISA", "CONSID", "INCL.ELEMENT", "CONS.ANNEX", "ANNEX"),
     *("TITLE", "SIGNATURE", "SIGNATORY", "TOC", "FINAL", "PREAMBLE", "ENACTING.TERMS", "CORPUS"),
     *("GR.VISA", "GR.CONSID", "GR.CONSID.INIT", "PREAMBLE.INIT", "PREAMBLE.FINAL", "STI", "TI"),
-    *("TOC.BLK", "TOC.ITEM", "CONS.DOC", "PL.DATE", "DLIST.ITEM", "NO.P", "NO.PARAG", "TI.ART", "STI.ART", "GR.NOTES"),
+    *(
+        "TOC.BLK",
+        "TOC.ITEM",
+        "CONS.DOC",
+        "PL.DATE",
+        "DLIST.ITEM",
+        "NO.P",
+        "NO.PARAG",
+        "TI.ART",
+        "STI.ART",
+        "GR.NOTES",
+    ),
 }
 _SILENT = {
     *("BIB.INSTANCE", "BIB.DATA", "INFO.CONSLEG", "INFO.PROD", "FAM.COMP", "GR.ANNOTATION"),
@@ -286,12 +297,16 @@ def _drop_deleted(root: _Element) -> int:
     text has a row of dashes: the 2023 GBER so holds Articles 37 and 40.
     """
     left = 0
-    for opening in [each for each in root.iter(etree.PI) if each.target == "CLG.MDFO"]:
-        if opening.get("ACTION") != "DELETED":
+    for opening in list(root.iter(etree.PI)):
+        if not is_instruction(opening, "CLG.MDFO") or opening.get("ACTION") != "DELETED":
             continue
         end = opening.get("IDREF")
         after = list(opening.itersiblings())
-        ends = (i for i, each in enumerate(after) if each.tag is etree.PI and each.get("ID") == end)
+        ends = (
+            place
+            for place, each in enumerate(after)
+            if is_instruction(each, "CLG.MDFC") and each.get("ID") == end
+        )
         last = next(ends, None)
         parent = opening.getparent()
         if last is None or parent is None:
@@ -320,7 +335,7 @@ def _grouped(number: str) -> str:
 
 def _text_at(root: _Element, name: str) -> str | None:
     found = next(root.iter(name), None)
-    return squash("".join(found.itertext())) or None if found is not None else None
+    return words_of(found) or None if found is not None else None
 
 
 def _state(root: _Element, language: str | None) -> Consolidation | None:
@@ -339,7 +354,7 @@ def _state(root: _Element, language: str | None) -> Consolidation | None:
 
 def _manifest(root: _Element, source: Source) -> str:
     file = next((each.get("FILE") for each in root.iter("REF.PHYS") if each.get("FILE")), None)
-    title = next((squash("".join(each.itertext())) for each in root.iter("TI")), "")
+    title = next((words_of(each) for each in root.iter("TI")), "")
     about = f"{_text_at(root, 'NO.CELEX') or 'an act'}" + (f" ({title[:120]})" if title else "")
     advice = f"Its text is in {file}." if file else "Read the file that it lists."
     return f"{source.name} is a Formex manifest that describes {about} and holds no text. {advice}"

@@ -11,7 +11,7 @@ import trafilatura
 
 from ingest.readers.blocks import Sections
 from ingest.readers.encoding import squash, tidy
-from ingest.readers.markup import load_markup, name_of, parse_html
+from ingest.readers.markup import load_markup, name_of, parse_html, words_of
 from ingest.readers.sniff import format_of
 from kb.errors import UnreadableError
 from kb.model import Metadata, Role
@@ -30,6 +30,7 @@ _SECTION_LEVEL = 2
 _LONGEST_CELL = 400  # characters: a longer cell lays out a page, it states no figure
 _BREAK = "\ue001"
 _PARAGRAPH_BREAK = re.compile(rf"(?:{_BREAK}\s*){{2,}}")
+_STRAY = re.compile(r"(?<=\w) (?=[,.](?:\s|$))")  # an indented page breaks lines before a comma
 _EDIT_LINK = re.compile(r"\[\s*(modifier|edit)\b[^\]]*\]", re.IGNORECASE)
 _HEADING = re.compile(r"h([1-6])$")
 _DROPPED = {
@@ -92,7 +93,7 @@ class _Flow:
             return
         if level := _heading_level(element, name):
             self._heading(level, _plain(element))
-        elif name in {"table"}:
+        elif name == "table":
             self._table(element)
         elif name in {"ol", "list"} and (name == "ol" or element.get("rend") == "ol"):
             self._numbered(element)
@@ -114,7 +115,7 @@ class _Flow:
         text = "".join(pieces)
         pieces.clear()
         for paragraph in _PARAGRAPH_BREAK.split(_EDIT_LINK.sub("", text)):
-            lines = (squash(line) for line in paragraph.split(_BREAK))
+            lines = (_STRAY.sub("", squash(line)) for line in paragraph.split(_BREAK))
             self._add("\n".join(line for line in lines if line), Role.BODY)
 
     def _add(self, text: str, role: Role, *, header_row: bool = False) -> None:
@@ -211,7 +212,7 @@ def _body(root: _Element) -> _Element:
 
 
 def _is_enough(main: _Element, root: _Element) -> bool:
-    found = sum(len(squash(text)) for text in main.itertext())
+    found = len(words_of(main))
     unlinked = sum(len(squash(text)) for text in _unlinked(_body(root)))
     return found > 0 and found >= _ENOUGH * unlinked
 
@@ -242,14 +243,19 @@ def _metadata(root: _Element) -> Metadata:
         title=stated.get("og:title") or (squash(tidy(_plain_title(title))) or None),
         authors=(author,) if author else (),
         issuer=stated.get("og:site_name"),
-        published=next((day for name in stated if name in _DATE_NAMES and (day := _day(stated[name]))), None),
-        language=(root.get("lang") or root.get("xml:lang") or stated.get("dc.language") or "")[:2].lower() or None,
+        published=next(
+            (day for name in stated if name in _DATE_NAMES and (day := _day(stated[name]))), None
+        ),
+        language=(root.get("lang") or root.get("xml:lang") or stated.get("dc.language") or "")[
+            :2
+        ].lower()
+        or None,
         url=_canonical(root) or stated.get("og:url"),
     )
 
 
 def _plain_title(title: _Element | None) -> str:
-    return "".join(title.itertext()) if title is not None else ""
+    return words_of(title) if title is not None else ""
 
 
 def _canonical(root: _Element) -> str | None:

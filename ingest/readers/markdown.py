@@ -83,6 +83,7 @@ class _Flow:
     _split: int = 1
     _plain_headings: bool = False
     _begun: bool = False
+    _ahead: list[str] = field(default_factory=list)
 
     def run(self, tokens: list[Token]) -> None:
         """Add every block; sections begin at the outermost level with two headings or more."""
@@ -90,8 +91,12 @@ class _Flow:
         several = [level for level, count in levels.items() if count > 1]
         self._split = min(several or levels or [1])
         self._plain_headings = not levels
+        words = [each.content for each in tokens if each.type == "inline"]
+        self._ahead = words[1:]
         for place, token in enumerate(tokens):
             self._take(token, tokens[place - 1] if place else None)
+            if token.type == "inline":
+                self._ahead = self._ahead[1:]
 
     def _take(self, token: Token, before: Token | None) -> None:
         match token.type:
@@ -106,6 +111,12 @@ class _Flow:
             case "html_block":
                 for part in _untagged(token.content).split("\n\n"):
                     self._add(part)
+            case _:
+                self._turn(token)
+
+    def _turn(self, token: Token) -> None:
+        """Follow the lists and tables that a token opens or closes."""
+        match token.type:
             case "bullet_list_open" | "ordered_list_open":
                 self._lists += 1
             case "bullet_list_close" | "ordered_list_close":
@@ -153,21 +164,13 @@ class _Flow:
 
     def _is_heading(self, token: Token, text: str) -> bool:
         """Tell a heading set in bold, or in an export without headings a short title line."""
-        children = [each for each in token.children or [] if each.content.strip() or each.nesting]
-        if len(children) > 2 and children[0].type == "strong_open":  # noqa: PLR2004 -- open, words, close
-            depth, closes = 0, 0
-            for place, each in enumerate(children):
-                depth += each.nesting if each.type.startswith("strong") else 0
-                if depth == 0:
-                    closes = place
-                    break
-            alone = closes == len(children) - 1
-            if alone and len(text) <= _LONGEST_BOLD_HEADING and not text.rstrip().endswith((".", ":")):
-                return True
+        if _is_bold(token) and len(text) <= _LONGEST_BOLD_HEADING and not text.endswith((".", ":")):
+            return True
         words = re.findall(r"[^\W\d_]{2,}", text)
         short = len(text) <= _LONGEST_PLAIN_HEADING and len(words) > 1
         titled = text[:1].isupper() and _PLAIN_HEADING.match(text)
-        return bool(self._plain_headings and short and titled)
+        goes_on = bool(self._ahead) and self._ahead[0][:1].islower()
+        return bool(self._plain_headings and short and titled and not goes_on)
 
     def _end_row(self) -> None:
         if any(self._row):
@@ -175,6 +178,19 @@ class _Flow:
             self._begun = True
             self.sections.add(text, Role.TABLE, self._path(), header_row=self._in_head)
         self._row = []
+
+
+def _is_bold(token: Token) -> bool:
+    """Tell whether a paragraph is one stretch of bold words and nothing else."""
+    children = [each for each in token.children or [] if each.content.strip() or each.nesting]
+    if not children or children[0].type != "strong_open":
+        return False
+    depth = 0
+    for place, each in enumerate(children):
+        depth += each.nesting if each.type.startswith("strong") else 0
+        if depth == 0:
+            return place == len(children) - 1
+    return False
 
 
 def _inline(token: Token) -> str:

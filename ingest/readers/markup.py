@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 from lxml import html as lxml_html
 
-from ingest.readers.encoding import MEBIBYTE, decode, load
+from ingest.readers.encoding import MEBIBYTE, decode, load, squash
 from kb.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -76,6 +76,25 @@ def name_of(element: _Element) -> str:
     """Return an element's name without its namespace; "" for a comment or instruction."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def is_instruction(node: _Element, target: str) -> bool:
+    """Tell whether a node is the processing instruction ``<?target …?>``."""
+    return getattr(node, "target", None) == target
+
+
+def words_of(element: _Element) -> str:
+    """Return all text inside an element on one line, without comments and instructions."""
+    return squash("".join(_in_order(element)))
+
+
+def _in_order(element: _Element) -> list[str]:
+    if not isinstance(element.tag, str):
+        return []
+    pieces = [element.text or ""]
+    for child in element:
+        pieces += (*_in_order(child), child.tail or "")
+    return pieces
 
 
 def _html_parser() -> lxml_html.HTMLParser:

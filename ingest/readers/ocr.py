@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytesseract
 
+from ingest.readers.pdf_layout import paragraphs_of
 from ingest.readers.pdf_pages import clean
 from ingest.readers.pdf_shapes import Line, Paragraph, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from PIL.Image import Image
 
@@ -145,7 +146,7 @@ class _Placing:
 
 
 def _recognised(data: dict[str, list[Any]], placing: _Placing) -> Recognised:
-    """Gather Tesseract's words into its lines and paragraphs."""
+    """Gather Tesseract's words into its lines and blocks, and these into paragraphs."""
     lines: dict[tuple[int, int, int], list[Word]] = {}
     sure: list[float] = []
     for at, raw in enumerate(data["text"]):
@@ -157,38 +158,36 @@ def _recognised(data: dict[str, list[Any]], placing: _Placing) -> Recognised:
         place = (data["block_num"][at], data["par_num"][at], data["line_num"][at])
         lines.setdefault(place, []).append(placing.word(text, edges))
         sure.append(confidence)
-    paragraphs: dict[tuple[int, int], Paragraph] = {}
-    for (block, number, _), words in lines.items():
-        if not any(char.isalnum() for word in words for char in word.text):
-            continue
-        bullet = len(words) > 1 and bool(_BULLET.match(words[0].text))
-        if bullet:
-            words[0].text = "•"
-        line = Line(words)
-        if (block, number) in paragraphs and not bullet:
-            paragraphs[block, number].lines.append(line)
-        else:
-            paragraphs[block, number + 1000 * len(paragraphs) if bullet else number] = Paragraph(
-                [line], flow=block
-            )
-    _even_sizes(list(paragraphs.values()))
-    return Recognised(list(paragraphs.values()), sum(sure) / len(sure) if sure else 0.0)
+    blocks: dict[int, list[Line]] = {}
+    for (block, _, _), words in lines.items():
+        if any(char.isalnum() for word in words for char in word.text):
+            if len(words) > 1 and _BULLET.match(words[0].text):
+                words[0].text = "•"
+            blocks.setdefault(block, []).append(Line(words))
+    _even_sizes(blocks.values())
+    paragraphs: list[Paragraph] = []
+    for block, column in blocks.items():
+        # Tesseract's own paragraphs broke at every second line of linn.pdf.
+        found = paragraphs_of(column)
+        for paragraph in found:
+            paragraph.flow = block
+        paragraphs += found
+    return Recognised(paragraphs, sum(sure) / len(sure) if sure else 0.0)
 
 
-def _even_sizes(paragraphs: list[Paragraph]) -> None:
-    """Give words one size a paragraph: a picture shows heights of letters, not type sizes.
+def _even_sizes(blocks: Iterable[list[Line]]) -> None:
+    """Give lines one size: a picture shows the heights of letters, not type sizes.
 
-    Only a size half as large again as the page's counts as another; below, paragraphs without a
-    "p" or an "l" came out as smaller print.
+    Only a size half as large again as the page's counts as another; below, lines without a "p"
+    or an "l" came out as smaller print.
     """
-    heights = [word.size for p in paragraphs for line in p.lines for word in line.words]
-    if not heights:
+    lines = [line for block in blocks for line in block]
+    if not lines:
         return
-    usual = median(heights)
-    for paragraph in paragraphs:
-        own = median(word.size for line in paragraph.lines for word in line.words)
-        size = own if own > 1.5 * usual else usual
-        for line in paragraph.lines:
-            line.size = size
-            for word in line.words:
-                word.size = size
+    usual = median(word.size for line in lines for word in line.words)
+    for line in lines:
+        own = median(word.size for word in line.words)
+        line.size = own if own > 1.5 * usual else usual
+        line.base = median(word.base for word in line.words)
+        for word in line.words:
+            word.size = line.size

@@ -13,6 +13,7 @@ _KEY = re.compile(r"(?<![\w.])-?@\{?([A-Za-z0-9_][\w:.#$%&+?<>~/-]*\w)\}?")
 _GRID_RULE = re.compile(r"\+(?:[-=:]+\+)+\s*$")
 _DASHES = re.compile(r"\s*-{3,}(?:\s+-{3,})*\s*$")
 _TAB_INSIDE = re.compile(r"\S.*\t|\t.*\S")
+_LOWERED = re.compile(r"(?<!~)~([^~\n]{1,30}?)~(?!~)")  # "H~1a~" prints a low "1a"
 _TAGS = re.compile(r"</?[A-Za-z][^>]*>")
 
 
@@ -25,6 +26,7 @@ def prepared(text: str) -> tuple[str, list[str]]:
 
 def references_rendered(text: str) -> str:
     """Write pandoc's citations as text: "[@Ross:2015, 3]" becomes "(Ross 2015, 3)"."""
+    text = _LOWERED.sub(r"\1", text.replace("\\ ", " "))
     if "@" not in text:
         return text
     text = _CITED.sub(lambda found: f"({_keys(found[1])})", text)
@@ -66,7 +68,7 @@ def _grids_as_pipes(lines: list[str]) -> list[str]:
         if grid and stripped.startswith(("|", "+")):
             grid.append(stripped)
         elif grid:
-            kept += _pipes(_grid_rows(grid)) + [line]
+            kept += [*_pipes(_grid_rows(grid)), line]
             grid = []
         elif _GRID_RULE.match(stripped):
             grid = [stripped]

@@ -23,7 +23,7 @@ from ingest.readers.pdf_shapes import (
     lines_of,
 )
 from ingest.readers.pdf_structure import Structure, find_identifiers, read_structure
-from ingest.readers.pdf_text import Composer, Vocabulary, all_paragraphs, goes_on
+from ingest.readers.pdf_text import Composer, Vocabulary, all_paragraphs, goes_on, join_columns
 from kb.errors import UnreadableError
 from kb.model import Metadata, Page, Parsed, Role
 
@@ -81,6 +81,8 @@ class PdfReader:
         furniture = _lay_out(drafts)
         body = body_size([line for draft in drafts for line in draft.lines])
         assign_roles([draft.items for draft in drafts], body, structure.outline)
+        for draft in drafts:
+            draft.items = join_columns(draft.items)
         labels = structure.labels or furniture.labels
         made = _compose(drafts, labels)
         metadata = _metadata(structure.metadata, drafts)
@@ -110,11 +112,13 @@ class PdfReader:
         found = self._ocr.read(picture, scale)
         if found is None:
             return "OCR failed or took too long"
-        if found.paragraphs:
+        layer = sum(char.isalnum() for word in draft.sheet.words for char in word.text)
+        read = sum(char.isalnum() for p in found.paragraphs for char in p.text)
+        if read > layer:
             draft.read, draft.confidence = found.paragraphs, round(found.confidence, 1)
-        if draft.sheet.unmapped or found.paragraphs:
+        if draft.sheet.unmapped or draft.read:
             draft.sheet.words = []
-        return None if found.paragraphs else "OCR found no words"
+        return None if draft.read else "OCR found no words"
 
 
 def _needs_ocr(sheet: Sheet) -> bool:
@@ -130,7 +134,7 @@ def _needs_ocr(sheet: Sheet) -> bool:
         return True
     if characters < 40 and (sheet.pictured > 0.5 or sheet.text_objects > 3 * characters):  # noqa: PLR2004
         return True
-    return sheet.pictured > 0.5 and _is_garbled(sheet)  # noqa: PLR2004 -- half the page
+    return _is_garbled(sheet)
 
 
 def _is_garbled(sheet: Sheet) -> bool:
@@ -221,9 +225,11 @@ def _going_on(items: Sequence[Item], last: str, *, full: bool) -> Paragraph | No
 
 def _metadata(stated: Metadata, drafts: Sequence[_Draft]) -> Metadata:
     """Add what is printed on the first page that has text to what the file states."""
-    draft = next(draft for draft in drafts if draft.items)
+    draft = next((draft for draft in drafts if draft.items), drafts[0])
     printed = find_identifiers(" ".join(line.text for line in draft.lines))
     title = stated.title or _printed_title(draft.items)
+    if title and draft.read and (len(title.split()) < 2 or len(title) < 10):  # noqa: PLR2004
+        title = None  # a scrap of a picture: c02-22.pdf begins with "_habter ="
     return replace(printed.overlaid(stated), title=title)
 
 

@@ -37,15 +37,16 @@ class Furniture:
 def find_furniture(pages: Sequence[tuple[Sheet, Sequence[Line]]]) -> Furniture:
     """Find lines that stand at one height on several pages and differ in their figures at most.
 
-    Three pages are asked for, two where there are no more than four: a heading repeated on two
-    pages of a long document is a heading. Lines between two rules of one width are left alone:
+    Three pages are asked for, or more than half of them where there are no more than four: a
+    heading repeated on two pages of a long document is a heading, and four scans of one page
+    (cardinal.pdf) have no running head. Lines between two rules of one width are left alone:
     they are the repeated header of a table.
     """
     seen: dict[tuple[str, int], list[tuple[int, Line]]] = defaultdict(list)
     for at, (sheet, lines) in enumerate(pages):
         for line in _outer(sheet, lines):
             seen[_key(line.text), round(line.base / 6)].append((at, line))
-    least = 2 if len(pages) <= 4 else 3  # noqa: PLR2004 -- see above
+    least = max(2, len(pages) // 2 + 1) if len(pages) <= 4 else 3  # noqa: PLR2004 -- see above
     found = Furniture()
     printed: dict[int, str] = {}
     for (key, height), lines in seen.items():

@@ -313,8 +313,13 @@ def _joined(row: list[Line]) -> Line:
     return row[0] if len(row) == 1 else Line([word for line in row for word in line.words])
 
 
+def paragraphs_of(lines: list[Line]) -> list[Paragraph]:
+    """Cut the lines of a column, top to bottom, where a paragraph ends."""
+    left, right = min(line.left for line in lines), max(line.right for line in lines)
+    return _paragraphs(lines, left, right)
+
+
 def _paragraphs(lines: list[Line], left: float, right: float) -> list[Paragraph]:
-    """Cut the lines of a column where a paragraph ends."""
     pitches = [b.base - a.base for a, b in pairwise(lines)]
     usual = median(pitches) if pitches else 0.0
     paragraphs: list[Paragraph] = []

@@ -75,7 +75,7 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[PageReader]:
     except (pypdfium2.PdfiumError, OSError) as error:
         raise UnreadableError(
             f"{name}: not a PDF that can be opened; it may be cut short or damaged "
-            f"({error}). Open it in a PDF viewer and save or print it to a new PDF."
+            f"({str(error).rstrip('.')}). Open it in a PDF viewer and save or print it to a new PDF."
         ) from error
     try:
         yield PageReader(document)

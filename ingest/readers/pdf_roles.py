@@ -44,7 +44,7 @@ _REFERENCES = re.compile(
     re.IGNORECASE,
 )
 _PAGE_AT_END = re.compile(r"(?:\s|…|\.)(?:\d{1,4}|[ivxlc]{1,7})$")
-_NOTE = re.compile(r"^(?:\[?\d{1,3}[\])]?|[*∗†‡§¶¹²³⁴-⁹]{1,3})\s?\S")
+_NOTE = re.compile(r"^(?:\d{1,3}|[*∗†‡§¶¹²³⁴-⁹]{1,3})\s?\S")
 _UNFINISHED = (",", ";", "-", "–")
 
 
@@ -115,10 +115,12 @@ def _mark_notes(items: list[Item], body: float) -> None:
     for item in items:
         flows.setdefault(item.flow, []).append(item)
     notes: list[Item] = []
+    # Small print in the upper half of a page is a box or a figure.
+    middle = max((p.bottom for p in items if isinstance(p, Paragraph)), default=0.0) / 2
     for flow in flows.values():
         trailing: list[Paragraph] = []
         for item in reversed(flow):
-            if not isinstance(item, Paragraph) or item.size > 0.93 * body or len(flow) < 2:  # noqa: PLR2004
+            if not isinstance(item, Paragraph) or item.size > 0.93 * body or item.top < middle:
                 break
             trailing.append(item)
         while trailing and not _NOTE.match(trailing[-1].text):
@@ -164,6 +166,11 @@ def _heading_rank(
         float(capitals),
         -float(paragraph.italic),
     )
+
+
+def _number_of(text: str) -> list[str]:
+    match = _NUMBERED.match(text)
+    return match["number"].split(".") if match else []
 
 
 def _unnumbered(text: str) -> str:
@@ -216,7 +223,7 @@ class Path:
     """The headings above the place reached, outermost first."""
 
     def __init__(self) -> None:
-        self._stack: list[tuple[tuple[float, ...], str]] = []
+        self._stack: list[tuple[tuple[float, ...], str]] = []  # rank and text
         self._fresh = False
 
     @property
@@ -228,7 +235,7 @@ class Path:
         """Return the headings above one that is about to be entered."""
         if self._continues(text):
             return self.names[:-1]
-        return tuple(name for over, name in self._stack if over > rank)
+        return tuple(name for _, name in self._kept(rank, text))
 
     def enter(self, rank: tuple[float, ...], text: str) -> None:
         """Go under a heading; "SECTION I" and the title on the next line are one name."""
@@ -237,9 +244,28 @@ class Path:
             self._stack[-1] = (max(last_rank, rank), f"{last} {text}")
             self._fresh = False
             return
-        self._stack = [entry for entry in self._stack if entry[0] > rank]
+        self._stack = self._kept(rank, text)
         self._stack.append((rank, text))
         self._fresh = True
+
+    def _kept(self, rank: tuple[float, ...], text: str) -> list[tuple[tuple[float, ...], str]]:
+        """Return the headings a new one stands under.
+
+        "2.4" stands under "2" and beside "2.1", whatever the type sizes (the policy PDF sets them
+        in two). A bare "3." may also number a list: there the size decides.
+        """
+        own = _number_of(text)
+        kept: list[tuple[tuple[float, ...], str]] = []
+        for over, name in self._stack:
+            other = _number_of(name)
+            if len(own) > 1 and other:
+                above = len(other) < len(own) and own[: len(other)] == other
+            else:
+                above = over > rank
+            if not above:
+                break
+            kept.append((over, name))
+        return kept
 
     def _continues(self, text: str) -> bool:
         """Whether a heading is the title of the number just entered."""

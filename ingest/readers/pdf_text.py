@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest.readers.pdf_shapes import Item, Line, Paragraph, Table, Word
@@ -17,6 +18,7 @@ _WORD = re.compile(rf"{_LETTERS}(?:[-’']{_LETTERS})*")
 _HEAD = re.compile(rf"(?:^|[^\w-])({_LETTERS})-$")
 _TAIL = re.compile(_LETTERS)
 _LEADER = re.compile(r"^(?:[._…·]{3,}|[….·_]+)$")
+_RUN_OF_DOTS = re.compile(r"^(.*?)([.…·_]{4,})(.*)$")
 _TERMINAL = re.compile(r"[.!?:;…][)\]»”\"’']*$")
 
 # A hyphen before or after these is spelt, whatever the rest of the document says.
@@ -171,13 +173,52 @@ def _line_ends(lines: Sequence[Line]) -> set[int]:
 def _without_leaders(words: list[Word]) -> list[Word]:
     """Leave one of each run of dots that leads to a page number."""
     kept: list[Word] = []
-    for word in words:
+    for word in (part for word in words for part in _split_leader(word)):
         if _LEADER.match(word.text):
             if kept and kept[-1].text == "…":
                 continue
             word.text = "…"
         kept.append(word)
     return kept
+
+
+def _split_leader(word: Word) -> list[Word]:
+    """Cut "Heading........1" in three, each with its share of the width."""
+    match = _RUN_OF_DOTS.match(word.text)
+    if not match or word.shown:
+        return [word]
+    step = (word.right - word.left) / len(word.text)
+    return [
+        replace(
+            word,
+            text=match[part],
+            left=word.left + step * match.start(part),
+            right=word.left + step * match.end(part),
+        )
+        for part in (1, 2, 3)
+        if match[part]
+    ]
+
+
+def join_columns(items: Sequence[Item]) -> list[Item]:
+    """Join a paragraph that a column's end cuts with its rest at the head of the next column."""
+    joined: list[Item] = []
+    for item in items:
+        last = joined[-1] if joined else None
+        if (
+            isinstance(item, Paragraph)
+            and isinstance(last, Paragraph)
+            and item.flow != last.flow
+            and item.role is last.role
+            and item.role in (Role.BODY, Role.REFERENCES)
+            and item.top < last.bottom
+            and goes_on(last.text, full=False, after=item.text)
+        ):
+            last.lines += item.lines
+            last.flow, last.full = item.flow, item.full
+        else:
+            joined.append(item)
+    return joined
 
 
 def goes_on(before: str, *, full: bool, after: str) -> bool:

@@ -78,7 +78,9 @@ def _add_table(
         sections.add(_lines(names, row), Role.TABLE, path)
         if number % ROWS_A_SECTION:
             start = number - number % ROWS_A_SECTION + 1
-            sections.relabel(f"{prefix}rows {start}–{number}" if start < number else f"{prefix}row {start}")
+            sections.relabel(
+                f"{prefix}rows {start}–{number}" if start < number else f"{prefix}row {start}"
+            )
         else:
             sections.relabel(f"{prefix}rows {number - ROWS_A_SECTION + 1}–{number}")
     if not number:  # a header and nothing under it

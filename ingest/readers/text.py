@@ -24,6 +24,11 @@ _UNDERLINE = re.compile(r"([=\-~^\"'*#+])\1{2,}$")
 _RULE = re.compile(r"[\W_]+$")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BINARY_SHARE = 0.02
+_RST_MARKUP = (
+    (re.compile(r"^\.\. .*\n(?:[ \t]+:[\w-]+:.*\n)*", re.MULTILINE), ""),
+    (re.compile(r"`([^`<]+?)\s*(?:<[^`>]*>)?`__?(?!\w)"), r"\1"),
+    (re.compile(r"``([^`]+)``"), r"\1"),
+)
 _SOFT_HYPHENATED = re.compile(r"[a-zà-ÿ]-$")
 
 
@@ -42,11 +47,20 @@ class TextReader:
         text = decode(load(source, LARGEST_TEXT))
         if len(_CONTROLS.findall(text)) > _BINARY_SHARE * len(text):
             raise UnreadableError(f"{source.name} is binary data, not text.")
+        if source.suffix == ".rst":
+            text = _without_rst_markup(text)
         sections = Sections()
         for sheet in text.split("\f"):
             sections.begin()
             _read_sheet(sheet, sections)
         return sections.parsed(source)
+
+
+def _without_rst_markup(text: str) -> str:
+    """Take comments, directives and the marks of links and code out of reStructuredText."""
+    for pattern, put in _RST_MARKUP:
+        text = pattern.sub(put, text)
+    return text
 
 
 def _read_sheet(sheet: str, sections: Sections) -> None:

@@ -244,6 +244,19 @@ def test_a_page_without_blocks_is_read_as_paragraphs() -> None:
     assert texts(plain, limit=7) == ["Un deux trois quatre.\ncinq six.", "Sept huit neuf dix onze."]
 
 
+def test_text_of_no_block_is_left_out() -> None:
+    """What a reader put in no block (a running head) parts the spans around it."""
+    blocks = (Block(0, 8), Block(22, 28))
+    (passage,) = passages(Page(1, "Un deux.\nPIED DE PAGE\nTrois.", blocks=blocks))
+    assert passage.text == "Un deux.\nTrois."
+    assert [(s.start, s.end) for s in passage.spans] == [(0, 8), (22, 28)]
+
+
+def test_blocks_that_touch_do_not_share_a_passage() -> None:
+    """Counts add up over white space only, so fragments of a word stay apart."""
+    assert texts(Page(1, "abcdef", blocks=(Block(0, 3), Block(3, 6)))) == ["abc", "def"]
+
+
 def test_a_document_without_text_has_no_passages() -> None:
     """Blank pages, and none at all, give nothing."""
     assert texts(Page(1, " \n")) == []
