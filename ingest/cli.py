@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
+from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
+from ingest.progress import Progress
+from ingest.report import Outcome
 from kb.commands import JsonOption, opened, print_json
 from kb.model import Kind, Metadata, Visibility
 
@@ -35,7 +37,7 @@ _REASONS_SHOWN = 200
 
 
 @app.command()
-def ingest(  # noqa: PLR0913 -- one parameter an option
+def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders, read recursively.")],
     kind: Annotated[Kind | None, typer.Option(help="What the documents are.")] = None,
     visibility: Annotated[Visibility | None, typer.Option(help="Who may see them.")] = None,
@@ -45,21 +47,21 @@ def ingest(  # noqa: PLR0913 -- one parameter an option
     password: Annotated[str | None, typer.Option(help="For encrypted PDFs.")] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Withdraw documents whose files have vanished.")
-    ] = False,  # noqa: FBT002 -- an option
+    ] = False,
     restore: Annotated[
         bool, typer.Option("--restore", help="Take removed documents back in.")
-    ] = False,  # noqa: FBT002 -- an option
-    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read documents into the base; what has not changed is left alone."""
-    from ingest.run import Options, ingest as run  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest import run  # noqa: PLC0415 -- keeps `kb --help` quick
 
     metadata = Metadata(
         kind=kind, visibility=visibility, themes=tuple(theme or ()), issuer=issuer, licence=licence
     )
-    options = Options(metadata, password, prune=prune, restore=restore)
+    options = run.Options(metadata, password, prune=prune, restore=restore)
     with opened() as kb, _Shown() as progress:
-        report = run(kb, paths, options, progress)
+        report = run.ingest(kb, paths, options, progress)
     if as_json:
         print_json(report.as_json())
     else:
@@ -75,18 +77,18 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
 
 
-class _Shown:
+class _Shown(Progress):
     """Progress as bars on a terminal, as lines elsewhere; both on standard error."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bars: Progress | None = None
-        self._task: int | None = None
+        self._bars: bars.Progress | None = None
+        self._task: TaskID | None = None
         self._stage, self._total, self._done, self._said = "", 0, 0, 0
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._bars = Progress(
+            self._bars = bars.Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
@@ -113,7 +115,7 @@ class _Shown:
         if self._bars is not None:
             self._task = self._bars.add_task(stage, total=total, name="")
         elif total:
-            print(f"{stage}: {total} to do", file=sys.stderr, flush=True)
+            self._say(f"{stage}: {total} to do")
 
     def advance(self, count: int, name: str = "") -> None:
         """Count what is done; without a terminal a line is printed every tenth."""
@@ -122,7 +124,11 @@ class _Shown:
             self._bars.update(self._task, advance=count, name=escape(Path(name).name))
         elif (self._done - self._said) * 10 >= self._total or self._done == self._total:
             self._said = self._done
-            print(f"{self._stage}: {self._done}/{self._total}", file=sys.stderr, flush=True)
+            self._say(f"{self._stage}: {self._done}/{self._total}")
+
+    @staticmethod
+    def _say(line: str) -> None:
+        typer.echo(line, err=True)
 
 
 def _show(report: Report) -> None:
@@ -137,12 +143,9 @@ def _show(report: Report) -> None:
         if len(told) > _REASONS_SHOWN:
             console.print(f"… and {len(told) - _REASONS_SHOWN} more; --json lists them all.")
     figures = report.as_json()
-    summary = Table(title="Ingested")
-    for name in ("added", "updated", "unchanged", "skipped", "withdrawn", "failed"):
-        summary.add_column(name, justify="right")
-    for name in ("pages", "passages", "seconds"):
-        summary.add_column(name, justify="right")
-    summary.add_row(*(str(figures[column.header]) for column in summary.columns))
+    summary = Table("", "", title="Ingested", show_header=False)
+    for name in (*Outcome, "pages", "passages", "seconds"):
+        summary.add_row(str(name), str(figures[str(name)]))
     console.print(summary)
     if report.generation is None:
         console.print("Nothing has changed.")

@@ -115,7 +115,8 @@ def _walk(path: Path) -> Iterator[Found]:
                 if not name.startswith(".") and name != SIDECAR:
                     yield _regular(item, named=False)
         for problem in problems:
-            yield Found(Path(problem.filename), True, f"can't be opened: {problem.strerror}")
+            reason = f"can't be opened: {problem.strerror}"
+            yield Found(Path(problem.filename), named=True, problem=reason)
     else:
         yield _regular(path, named=True)
 

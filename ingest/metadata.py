@@ -77,7 +77,9 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
         found = yaml.safe_load(content) or {}
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is not YAML: {error}") from None
-    groups = found if isinstance(found, dict) else {"": None}
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} must be a mapping with 'defaults' and 'files'.")
+    groups: dict[str, Any] = found
     for name in ("defaults", "files"):
         if not isinstance(groups.get(name, {}), dict):
             raise UsageError(f"{path}: {name} must be a mapping.")

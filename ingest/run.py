@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ingest.files import digest, find, keep, sweep
 from ingest.identity import identify
 from ingest.metadata import Sidecars, stated_fingerprint
+from ingest.progress import Progress
 from ingest.report import FileResult, Outcome, Report
 from ingest.splitting import split
 from ingest.workers import Job, Limits, Workers
@@ -25,7 +28,7 @@ from kb.model import Kind, Metadata, Visibility
 from kb.record.writing import Draft, KnownSource, KnownVersion, NewVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ingest.files import Found
     from kb.bootstrap import KnowledgeBase
@@ -46,16 +49,6 @@ class Options:
     password: str | None = None
     prune: bool = False
     restore: bool = False
-
-
-class Progress:
-    """Hears how a run goes; this one is silent."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """A stage begins, with this much to do."""
-
-    def advance(self, count: int, name: str = "") -> None:
-        """So much more is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +190,7 @@ class _Run:
             sha256 = digest(item.path, settings.max_file_mb)
             known = self.draft.source(path)
             if known is not None and known.fingerprint == _fingerprint(sha256, stated):
-                return FileResult(
-                    path, Outcome.UNCHANGED, "", known.document_id, known.number
-                )
+                return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
             sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
@@ -217,6 +208,11 @@ class _Run:
             return self._store(waiting, result)
         except KnowledgeBaseError as error:
             return FileResult(waiting.path, Outcome.FAILED, str(error))
+        except (SQLAlchemyError, OSError):
+            raise  # the store, not the file
+        except Exception as error:  # noqa: BLE001 -- one odd file must not end the run
+            reason = f"could not be taken in: {type(error).__name__}: {error}"
+            return FileResult(waiting.path, Outcome.FAILED, reason)
 
     def _store(self, waiting: _Waiting, parsed: Parsed) -> FileResult:
         metadata = _complete(parsed, waiting.stated, waiting.path)
@@ -299,9 +295,7 @@ class _Run:
             self.narrowed[same.document_id] = after
         if same.current:
             self.reindexed.add(same.document_id)
-        return FileResult(
-            waiting.path, Outcome.UPDATED, "metadata", same.document_id, same.number
-        )
+        return FileResult(waiting.path, Outcome.UPDATED, "metadata", same.document_id, same.number)
 
     def _other_format(
         self, waiting: _Waiting, metadata: Metadata, known: list[KnownVersion]
@@ -362,9 +356,7 @@ def _same_content(sha256: str, known: list[KnownVersion]) -> KnownVersion | None
 
 def _withdrawn(source: KnownSource) -> FileResult:
     reason = "the file has vanished"
-    return FileResult(
-        source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number
-    )
+    return FileResult(source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number)
 
 
 def _is_newest(metadata: Metadata, known: list[KnownVersion]) -> bool:

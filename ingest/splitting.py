@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID, uuid5
 
+from kb.context import fitted
 from kb.language import detect
 from kb.model import Block, Page, Parsed, Passage, Role, Span
 from kb.sentences import sentences, stretches
@@ -21,7 +22,6 @@ _TINY: Final = 40  # tokens under which a passage looks for company
 _OWN_LANGUAGE: Final = 60  # letters from which a passage's language is looked at
 _OWN_THIRD_LANGUAGE: Final = 200  # the same in a document neither French nor English
 _LETTERS: Final = 16  # characters a token may stand for
-_ARROW: Final = " › "
 _PARAGRAPH: Final = re.compile(r"\S(?:[^\n]|\n(?![^\S\n]*\n))*")
 
 
@@ -116,7 +116,7 @@ def split(  # noqa: PLR0913, PLR0917 -- all that a passage is made of is given b
     ]
     runs.sort(key=lambda item: (item[1][0].parts[0].page, item[1][0].parts[0].start))
     headings = {
-        path: _fitted(title, path, count_tokens, limits.context)[1]
+        path: fitted(title, path, count_tokens, limits.context)[1]
         for path in {section.path for section, _ in runs}
     }
     blank = Passage("", document_id, version, 0, "", (), "", spoken)
@@ -153,44 +153,6 @@ def _identified(passage: Passage, seen: Counter[tuple[str, ...]]) -> Passage:
     content = (passage.document_id, passage.role, *numbers, passage.text)
     seen[content] += 1
     return replace(passage, id=str(uuid5(_NAMESPACE, repr((*content, seen[content])))))
-
-
-def context(title: str, heading: str, count_tokens: CountTokens, limit: int) -> str:
-    """What is encoded before a passage's text but never quoted: "title — heading".
-
-    Cut at words to ``limit`` tokens: the title keeps at least half of them, then outer headings
-    go first and the most specific one last.
-    """
-    path = tuple(part for part in heading.split(_ARROW) if part)
-    return " — ".join(filter(None, _fitted(title, path, count_tokens, limit)))
-
-
-def _fitted(
-    title: str, path: Sequence[str], count_tokens: CountTokens, limit: int
-) -> tuple[str, str]:
-    """Title and heading cut so that "title — heading" has at most ``limit`` tokens."""
-    dash, arrow = count_tokens("—"), count_tokens(_ARROW)
-    costs = [count_tokens(part) for part in path]
-    whole = sum(costs) + arrow * (len(path) - 1) + dash if path else 0
-    title = _first_words(title, count_tokens, max(limit // 2, limit - whole))
-    room = limit - count_tokens(title) - (dash if title else 0)
-    kept: list[str] = []
-    for part, cost in zip(reversed(path), reversed(costs), strict=True):
-        if kept and cost + arrow > room:
-            break
-        kept.insert(0, _first_words(part, count_tokens, room))
-        room -= cost + arrow
-    return title, _ARROW.join(filter(None, kept))
-
-
-def _first_words(text: str, count_tokens: CountTokens, limit: int) -> str:
-    """The first words of a text that fit."""
-    words = text.split()
-    for position, word in enumerate(words):
-        limit -= count_tokens(word)
-        if limit < 0:
-            return " ".join(words[:position])
-    return " ".join(words)
 
 
 def _cost(pieces: Sequence[_Piece]) -> int:
@@ -272,7 +234,7 @@ def _merged(sections: Iterable[_Section], limit: int) -> list[_Section]:
         last = merged[-1] if merged else None
         if last and _belong_together(last, section, limit):
             last.pieces += section.pieces
-            if last.path[:-1] == section.path[:-1] and last.path != section.path:
+            if last.path and last.path[:-1] == section.path[:-1] and last.path != section.path:
                 last.path = (*last.path[:-1], f"{last.path[-1]}; {section.path[-1]}")
         else:
             merged.append(section)

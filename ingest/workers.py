@@ -10,9 +10,9 @@ import multiprocessing
 import resource
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ingest.readers import reader_for
 from ingest.readers.base import Source
@@ -20,7 +20,6 @@ from kb.errors import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from kb.model import Parsed
@@ -63,18 +62,18 @@ class Workers:
             context=multiprocessing.get_context("forkserver"),
         )
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Self:
         """Return the pool."""
         return self
 
     def __exit__(self, *_error: object) -> None:
         """End every process, also in the middle of a file."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
     def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Parsed | UnreadableError]]:
         """Read files, results in the order of the jobs; a few are read ahead."""
-        waiting: list[tuple[Job, Future[Parsed]]] = []
+        waiting: list[tuple[Job, ProcessFuture[Parsed]]] = []
         for job in jobs:
             future = self._pool.schedule(_read, args=(job,), timeout=self._limits.seconds)
             waiting.append((job, future))
@@ -83,7 +82,9 @@ class Workers:
         for job, future in waiting:
             yield self._result(job, future)
 
-    def _result(self, job: Job, future: Future[Parsed]) -> tuple[Job, Parsed | UnreadableError]:
+    def _result(
+        self, job: Job, future: ProcessFuture[Parsed]
+    ) -> tuple[Job, Parsed | UnreadableError]:
         limits = self._limits
         try:
             return job, future.result()
@@ -91,8 +92,7 @@ class Workers:
             return job, error
         except FutureTimeoutError:
             reason = (
-                f"took more than {limits.seconds} seconds to read; "
-                "KB_WORKER_SECONDS sets the limit"
+                f"took more than {limits.seconds} seconds to read; KB_WORKER_SECONDS sets the limit"
             )
         except (ProcessExpired, MemoryError):
             reason = (

@@ -1,4 +1,4 @@
-"""Text to weighted BM25 terms: French and English words, stemmed, accents folded, numbers joined."""
+"""Text to weighted BM25 terms: words of both languages, stemmed, accents folded."""
 
 from __future__ import annotations
 
@@ -28,25 +28,29 @@ _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[ \u00a0\u202f.,]\d{3})+(?![\w])")
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+(?:\+)?", re.UNICODE)
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’]", re.IGNORECASE)
 
-_STOP_FR = """
-a afin ai ainsi alors apres au aucun aucune aujourd aupres aussi autre autres aux avant avec avoir
-ayant c ce ceci cela celle celles celui ces cet cette ceux chaque chez ci comme comment d dans de
-depuis des donc dont du duquel elle elles en encore entre est et etaient etait etant ete etes etre
-eu eux fait faut font furent hui il ils j je jusque l la laquelle le lequel les lesquelles lesquels
-leur leurs lors lorsque lui m ma mais me meme memes mes moi mon n ne ni nos notre nous on ont ou par
-parce pas peu peut peuvent plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa
-sans se selon sera seront ses si soient soit son sont sous sur t ta tandis te tel telle tels tes toi
-ton tous tout toute toutes tres tu un une vers vos votre vous y
+_STOP_FR = frozenset(
+    """
+a afin ai ainsi alors apres au aucun aucune aujourd aupres aussi autre autres aux avant avec
+avoir ayant c ce ceci cela celle celles celui ces cet cette ceux chaque chez ci comme comment d
+dans de depuis des donc dont du duquel elle elles en encore entre est et etaient etait etant ete
+etes etre eu eux fait faut font furent hui il ils j je jusque l la laquelle le lequel les
+lesquelles lesquels leur leurs lors lorsque lui m ma mais me meme memes mes moi mon n ne ni nos
+notre nous on ont ou par parce pas peu peut peuvent plus pour pourquoi qu quand que quel quelle
+quelles quels qui quoi s sa sans se selon sera seront ses si soient soit son sont sous sur t ta
+tandis te tel telle tels tes toi ton tous tout toute toutes tres tu un une vers vos votre vous y
 combien doit doivent existe
-""".split()
-_STOP_EN = """
+""".split()  # noqa: SIM905 -- a list of words reads as one
+)
+_STOP_EN = frozenset(
+    """
 a about above after again all also am an and any are as at be because been before being below
-between both but by can could did do does doing down during each few for from further had has have
-having he her here hers him his how i if in into is it its itself just me more most my no nor not
-now of off on once only or other our out over own same shall she should so some such than that the
-their them then there these they this those through to too under until up upon very was we were
-what when where which while who whom why will with would you your many much
-""".split()
+between both but by can could did do does doing down during each few for from further had has
+have having he her here hers him his how i if in into is it its itself just me more most my no
+nor not now of off on once only or other our out over own same shall she should so some such
+than that the their them then there these they this those through to too under until up upon
+very was we were what when where which while who whom why will with would you your many much
+""".split()  # noqa: SIM905 -- a list of words reads as one
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,13 @@ def passage_terms(text: str, language: str) -> SparseTerms:
     counts = Counter(terms(text, language))
     length = sum(counts.values())
     norm = BM25_K * (1 - BM25_B + BM25_B * length / BM25_MEAN_LENGTH)
-    weights = {
-        term: count * (BM25_K + 1) / (count + norm) for term, count in counts.items()
-    }
+    weights = {term: count * (BM25_K + 1) / (count + norm) for term, count in counts.items()}
     return _sparse(weights)
 
 
 def query_weights(text: str, language: str) -> dict[str, float]:
     """A query's terms and weights: its own language at 1, the other language's stem below."""
-    weights = {term: OTHER_LANGUAGE_WEIGHT for term in terms(text, other_language(language))}
+    weights = dict.fromkeys(terms(text, other_language(language)), OTHER_LANGUAGE_WEIGHT)
     weights.update(dict.fromkeys(terms(text, language), 1.0))
     common = {fold(word) for word in _stop_words(language)}
     return {term: weight for term, weight in weights.items() if term not in common}
@@ -128,9 +130,8 @@ def _stemmer(name: str) -> snowballstemmer.stemmer:
     return snowballstemmer.stemmer(name)
 
 
-@cache
 def _stop_words(language: str) -> frozenset[str]:
-    return frozenset(_STOP_FR if language == "fr" else _STOP_EN)
+    return _STOP_FR if language == "fr" else _STOP_EN
 
 
 def _sparse(weights: dict[str, float]) -> SparseTerms:

@@ -43,16 +43,11 @@ class KnowledgeBase:
             StoreError: The index was made by another encoder than the one that is set.
         """
         self.check_encoder()
-        from kb.search.engine import SearchEngine  # noqa: PLC0415 -- Haystack takes 0.3 s
+        from kb.search.engine import Ranking, SearchEngine  # noqa: PLC0415 -- Haystack takes 0.3 s
 
-        return SearchEngine(
-            self.record,
-            self.generations,
-            self.encoder,
-            candidate_k=self.settings.candidate_k,
-            dense_weight=self.settings.dense_weight,
-            per_document=self.settings.per_document,
-        )
+        settings = self.settings
+        ranking = Ranking(settings.candidate_k, settings.dense_weight, settings.per_document)
+        return SearchEngine(self.record, self.generations, self.encoder, ranking)
 
     def check_encoder(self) -> None:
         """Refuse to compare vectors of two models."""

@@ -26,7 +26,6 @@ app = typer.Typer()
 
 # Whoever can start this command can read the store's files: it sees everything.
 EVERYTHING = tuple(Visibility)
-_LOOK = "Look in"
 
 KindOption = Annotated[Kind | None, typer.Option(help="Only documents of this kind.")]
 LanguageOption = Annotated[str | None, typer.Option(help="Only passages in fr or en.")]
@@ -59,7 +58,7 @@ def print_json(value: Any) -> None:
 
 
 @app.command()
-def search(  # noqa: PLR0913 -- one parameter an option
+def search(
     query: Annotated[str, typer.Argument(help="Words or a question, in French or English.")],
     kind: KindOption = None,
     language: LanguageOption = None,
@@ -68,7 +67,7 @@ def search(  # noqa: PLR0913 -- one parameter an option
     since: SinceOption = None,
     until: UntilOption = None,
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="How many.")] = 10,
-    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+    as_json: JsonOption = False,
 ) -> None:
     """Find passages, each with its document and page."""
     from kb.shapes import search_json  # noqa: PLC0415 -- keeps `kb --help` quick
@@ -83,7 +82,7 @@ def search(  # noqa: PLR0913 -- one parameter an option
 
 
 @app.command()
-def ask(  # noqa: PLR0913 -- one parameter an option
+def ask(
     question: Annotated[str, typer.Argument(help="A question, in French or English.")],
     kind: KindOption = None,
     language: LanguageOption = None,
@@ -91,7 +90,7 @@ def ask(  # noqa: PLR0913 -- one parameter an option
     issuer: IssuerOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+    as_json: JsonOption = False,
 ) -> None:
     """Answer with exact quotes, or say that the evidence does not suffice."""
     from kb.shapes import answer_json  # noqa: PLC0415 -- keeps `kb --help` quick
@@ -107,8 +106,8 @@ def ask(  # noqa: PLR0913 -- one parameter an option
 
 @app.command()
 def status(
-    documents: Annotated[bool, typer.Option("--documents", help="List every document.")] = False,  # noqa: FBT002 -- an option
-    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+    documents: Annotated[bool, typer.Option("--documents", help="List every document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what the base holds, its generations and its settings."""
     from kb.shapes import document_json, generation_json  # noqa: PLC0415 -- as above
@@ -136,8 +135,8 @@ def status(
 
 @app.command()
 def doctor(
-    repair: Annotated[bool, typer.Option("--repair", help="Build the index again.")] = False,  # noqa: FBT002 -- an option
-    as_json: JsonOption = False,  # noqa: FBT002 -- an option
+    repair: Annotated[bool, typer.Option("--repair", help="Build the index again.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check that the index is what the system of record says."""
     from kb import maintenance  # noqa: PLC0415 -- as above
@@ -145,14 +144,18 @@ def doctor(
     with opened() as kb:
         if repair:
             generation = maintenance.repair(kb, lambda _count: None)
-            typer.echo(f"Built generation {generation.id}: {generation.passages} passages.", err=True)
+            typer.echo(
+                f"Built generation {generation.id}: {generation.passages} passages.", err=True
+            )
         checks = maintenance.examine(kb)
     if as_json:
         print_json([{"name": c.name, "sound": c.sound, "seen": c.seen} for c in checks])
     else:
         table = Table("Check", "Sound", "Seen")
         for check in checks:
-            table.add_row(check.name, "yes" if check.sound else "[bold red]no[/]", escape(check.seen))
+            table.add_row(
+                check.name, "yes" if check.sound else "[bold red]no[/]", escape(check.seen)
+            )
         Console().print(table)
     if not all(check.sound for check in checks):
         typer.echo("kb: `kb doctor --repair` builds the index again.", err=True)
@@ -162,7 +165,7 @@ def doctor(
 @app.command()
 def remove(
     document: Annotated[str, typer.Argument(help="The document's id, as search shows it.")],
-    purge: Annotated[bool, typer.Option("--purge", help="Erase its text and original.")] = False,  # noqa: FBT002 -- an option
+    purge: Annotated[bool, typer.Option("--purge", help="Erase its text and original.")] = False,
 ) -> None:
     """Remove a document for good: it is never found or cited again."""
     from kb import maintenance  # noqa: PLC0415 -- as above
@@ -182,7 +185,7 @@ def rollback() -> None:
     typer.echo(f"Generation {current} is current again; {abandoned} is abandoned.")
 
 
-def _filters(  # noqa: PLR0913 -- one parameter a filter
+def _filters(
     kind: Kind | None,
     language: str | None,
     theme: str | None,

@@ -38,9 +38,9 @@ _STRAY_SHARE = 0.1  # of the characters beyond ASCII: above it the file is no da
 _INVISIBLE = (
     "\ufeff\u00ad\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-_REMOVED: dict[int, str | None] = {
-    code: None for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
-}
+_REMOVED: dict[int, str | None] = dict.fromkeys(
+    (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
+)
 _REMOVED.update(dict.fromkeys(map(ord, _INVISIBLE)))
 _REMOVED.update({ord("\t"): " ", ord("\n"): "\n", ord("\v"): "\n", ord("\f"): "\n"})
 _REMOVED.update({0x85: "\n", 0x2028: "\n", 0x2029: "\n"})

@@ -12,7 +12,7 @@ from ingest.readers.pdf_furniture import Furniture, find_furniture
 from ingest.readers.pdf_layout import arrange
 from ingest.readers.pdf_pages import PageReader, opened
 from ingest.readers.pdf_roles import Path as HeadingPath
-from ingest.readers.pdf_roles import assign_roles, is_caption
+from ingest.readers.pdf_roles import assign_roles, is_caption, normal
 from ingest.readers.pdf_shapes import (
     Item,
     Line,
@@ -82,10 +82,10 @@ class PdfReader:
         body = body_size([line for draft in drafts for line in draft.lines])
         assign_roles([draft.items for draft in drafts], body, structure.outline)
         for draft in drafts:
-            draft.items = join_columns(draft.items)
+            draft.items = join_columns(draft.items, scanned=draft.read is not None)
         labels = structure.labels or furniture.labels
-        made = _compose(drafts, labels)
         metadata = _metadata(structure.metadata, drafts)
+        made = _compose(drafts, labels, metadata.title or "")
         return Parsed(tuple(made), paged=True, metadata=metadata, warnings=_warnings(made, unread))
 
     def _drafts(self, pages: PageReader) -> tuple[list[_Draft], dict[int, str]]:
@@ -138,8 +138,9 @@ def _needs_ocr(sheet: Sheet) -> bool:
 
 
 def _is_garbled(sheet: Sheet) -> bool:
-    """Whether fewer than half of the characters of a page are letters or figures."""
+    """Whether fewer than half of a page's characters, leaders aside, are letters or figures."""
     text = "".join(word.text for word in sheet.words)
+    text = "".join(char for char in text if char not in ".…_·-|")
     return sum(char.isalnum() for char in text) < 0.5 * len(text)
 
 
@@ -169,8 +170,13 @@ def _without(paragraphs: Iterable[Paragraph], words: set[int]) -> Iterable[Parag
             yield paragraph
 
 
-def _compose(drafts: Sequence[_Draft], labels: Sequence[str] | dict[int, str]) -> list[Page]:
-    """Write the pages' texts, with the heading path going on from page to page."""
+def _compose(
+    drafts: Sequence[_Draft], labels: Sequence[str] | dict[int, str], title: str
+) -> list[Page]:
+    """Write the pages' texts, with the heading path going on from page to page.
+
+    The title is left out of the paths, where it would head every one.
+    """
     vocabulary = Vocabulary(all_paragraphs(draft.items for draft in drafts))
     path = HeadingPath()
     pages: list[Page] = []
@@ -185,7 +191,8 @@ def _compose(drafts: Sequence[_Draft], labels: Sequence[str] | dict[int, str]) -
                 path.settle()
             elif item.rank:
                 text = composer.paragraph(item, path.above(item.rank, item.text))
-                path.enter(item.rank, text.strip())
+                if normal(text) not in normal(title):
+                    path.enter(item.rank, text.strip())
                 last, full = "", False
             else:
                 text = composer.paragraph(item, path.names, continues=item is going_on)
@@ -234,15 +241,23 @@ def _metadata(stated: Metadata, drafts: Sequence[_Draft]) -> Metadata:
 
 
 def _printed_title(items: Sequence[Item]) -> str | None:
-    """Return the first of the page's largest headings, with those of its size that follow."""
+    """Return the first of the page's large headings, with those of its size that follow.
+
+    Not simply the largest: on pasa_arxiv.pdf that is the lettering of a logo.
+    """
     headings = [item for item in items if isinstance(item, Paragraph) and item.rank]
     if not headings:
         return None
     largest = max(heading.size for heading in headings)
-    for alike, group in groupby(items, lambda i: i in headings and i.size > 0.95 * largest):  # type: ignore[union-attr]
+    first = next(heading for heading in headings if heading.size > 0.85 * largest)
+    for alike, group in groupby(items, lambda i: i in headings and _as_large(i, first)):
         if alike:
             return " ".join(i.text for i in group if isinstance(i, Paragraph))[:300]
     return None
+
+
+def _as_large(item: Item, heading: Paragraph) -> bool:
+    return isinstance(item, Paragraph) and abs(item.size - heading.size) < 0.05 * heading.size
 
 
 def _warnings(pages: Sequence[Page], unread: dict[int, str]) -> tuple[str, ...]:

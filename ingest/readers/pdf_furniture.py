@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ingest.readers.pdf_shapes import body_size
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -20,7 +22,7 @@ OUTERMOST = 3
 _ROMAN = re.compile(r"^[ivxlc]{1,7}$", re.IGNORECASE)
 _NUMBER = re.compile(
     r"^(?:[-–—|•\s]*)(?:page|p\.|pg\.?)?\s*([ivxlc]{1,7}|\d{1,4})"
-    r"(?:\s*(?:/|of|sur|de|\|)\s*\d{1,4})?(?:[-–—|•\s.]*)$",
+    r"(?:\s*(?:/|of|sur|de|\|)\s*\d{1,4})?(?:[-–—|•\s]*)$",
     re.IGNORECASE,
 )
 _VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
@@ -40,28 +42,49 @@ def find_furniture(pages: Sequence[tuple[Sheet, Sequence[Line]]]) -> Furniture:
     Three pages are asked for, or more than half of them where there are no more than four: a
     heading repeated on two pages of a long document is a heading, and four scans of one page
     (cardinal.pdf) have no running head. Lines between two rules of one width are left alone:
-    they are the repeated header of a table.
+    they are the repeated header of a table. So are lines larger than body text.
     """
+    body = body_size([line for _, lines in pages for line in lines])
     seen: dict[tuple[str, int], list[tuple[int, Line]]] = defaultdict(list)
     for at, (sheet, lines) in enumerate(pages):
         for line in _outer(sheet, lines):
-            seen[_key(line.text), round(line.base / 6)].append((at, line))
+            if line.size <= 1.25 * body:
+                seen[_key(line.text), round(line.base / 6)].append((at, line))
     least = max(2, len(pages) // 2 + 1) if len(pages) <= 4 else 3  # noqa: PLR2004 -- see above
     found = Furniture()
-    printed: dict[int, str] = {}
-    for (key, height), lines in seen.items():
+    for (key, height), placed in seen.items():
         # A height may lie on the border of two of the six-point steps.
-        near = [*lines, *seen.get((key, height + 1), ()), *seen.get((key, height - 1), ())]
-        number = key == "#"
-        if len({at for at, _ in near}) < (2 if number else least):
-            continue
-        for at, line in lines:
-            found.words.update(id(word) for word in line.words)
-            match = _NUMBER.match(line.text)
-            if match:
-                printed[at] = match[1]
-    found.labels = _consistent(printed)
+        near = [*placed, *seen.get((key, height + 1), ()), *seen.get((key, height - 1), ())]
+        if key and len({at for at, _ in near}) >= least:
+            found.words.update(id(word) for _, line in placed for word in line.words)
+    for at, line, label in _numbers(pages):
+        found.words.update(id(word) for word in line.words)
+        found.labels[at] = label
     return found
+
+
+def _numbers(pages: Sequence[tuple[Sheet, Sequence[Line]]]) -> Iterator[tuple[int, Line, str]]:
+    """Yield the printed page numbers: the outermost lines, where they count on from page to page.
+
+    Both are asked for: pages 18 and 62 of the policy PDF end their text with "2005." and "19.".
+    """
+    printed: dict[int, list[tuple[Line, str]]] = {}
+    for at, (sheet, lines) in enumerate(pages):
+        ordered = sorted(lines, key=lambda line: line.base)
+        for line in ordered[-1:] + ordered[:1]:
+            match = _NUMBER.match(line.text)
+            edge = line.base < ZONE * sheet.height or line.top > (1 - ZONE) * sheet.height
+            if match and edge:
+                printed.setdefault(at, []).append((line, match[1]))
+    for at, candidates in printed.items():
+        for numbered, text in candidates:
+            if any(
+                other.isdigit() == text.isdigit() and number_of(other) == number_of(text) + step
+                for step in (-2, -1, 1, 2)
+                for _, other in printed.get(at + step, ())
+            ):
+                yield at, numbered, text
+                break
 
 
 def _outer(sheet: Sheet, lines: Sequence[Line]) -> Iterator[Line]:
@@ -96,26 +119,9 @@ def _in_table(sheet: Sheet, line: Line) -> bool:
 
 def _key(text: str) -> str:
     if _NUMBER.match(text):
-        return "#"
+        return ""
     words = ["#" if _ROMAN.match(word) else word for word in text.lower().split()]
     return re.sub(r"\d+", "#", " ".join(words))
-
-
-def _consistent(printed: dict[int, str]) -> dict[int, str]:
-    """Keep the numbers that count on from a neighbouring page's."""
-    values = {at: number_of(text) for at, text in printed.items()}
-    return {
-        at: text
-        for at, text in printed.items()
-        if any(
-            values.get(at + step) == values[at] + step and _alike(text, printed[at + step])
-            for step in (-2, -1, 1, 2)
-        )
-    }
-
-
-def _alike(one: str, two: str) -> bool:
-    return one.isdigit() == two.isdigit()
 
 
 def number_of(text: str) -> int:

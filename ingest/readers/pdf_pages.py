@@ -32,6 +32,7 @@ MAX_SIDE = 14_400.0
 
 _PDFIUM_HYPHEN = 0x02  # PDFium's own mark for a hyphen that ends a line
 _SOFT_HYPHEN = 0xAD
+_SPACES = frozenset({9, 10, 13, 32, 0xA0, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)})
 _ITALIC_FLAG, _BOLD_FLAG = 1 << 6, 1 << 18
 _BOLD = re.compile(r"bold|black|heavy|demi|-medi(?![a-z])", re.IGNORECASE)
 _ITALIC = re.compile(r"italic|oblique|-(?:bold|medi)?ital?(?![a-z])", re.IGNORECASE)
@@ -86,7 +87,7 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[PageReader]:
 class PageReader:
     """Gives the pages of one open document, one at a time and closed after use."""
 
-    def __init__(self, document: Any) -> None:  # noqa: ANN401 -- pypdfium2 has no types
+    def __init__(self, document: Any) -> None:
         self._document = document
         # Filled-in fields are drawn over the page; flattened into it they become its text.
         self._form = document.get_formtype() != pdfium.FORMTYPE_NONE
@@ -126,7 +127,7 @@ class PageReader:
         finally:
             page.close()
 
-    def _load(self, index: int) -> Any:  # noqa: ANN401 -- pypdfium2 has no types
+    def _load(self, index: int) -> Any:
         page = self._document[index]
         if self._form and pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
             page.close()
@@ -137,7 +138,7 @@ class PageReader:
 class _Frame:
     """Turns page space (origin bottom left, before rotation) into displayed points."""
 
-    def __init__(self, page: Any) -> None:  # noqa: ANN401 -- pypdfium2 has no types
+    def __init__(self, page: Any) -> None:
         self._left, self._bottom, self._right, self._top = page.get_bbox()
         self.quarter = page.get_rotation() // 90
 
@@ -150,11 +151,16 @@ class _Frame:
         if self.quarter == 1:
             return bottom - self._bottom, left - self._left, top - self._bottom, right - self._left
         if self.quarter == 2:  # noqa: PLR2004 -- half a turn
-            return self._right - right, bottom - self._bottom, self._right - left, top - self._bottom
+            return (
+                self._right - right,
+                bottom - self._bottom,
+                self._right - left,
+                top - self._bottom,
+            )
         return self._top - top, self._right - right, self._top - bottom, self._right - left
 
 
-def _read_words(page: Any, frame: _Frame, sheet: Sheet) -> None:  # noqa: ANN401
+def _read_words(page: Any, frame: _Frame, sheet: Sheet) -> None:
     textpage = page.get_textpage()
     try:
         words = _Words(textpage.raw, frame, sheet)
@@ -168,7 +174,7 @@ def _read_words(page: Any, frame: _Frame, sheet: Sheet) -> None:  # noqa: ANN401
 class _Words:
     """Cuts one page's characters into words."""
 
-    def __init__(self, raw: Any, frame: _Frame, sheet: Sheet) -> None:  # noqa: ANN401
+    def __init__(self, raw: Any, frame: _Frame, sheet: Sheet) -> None:
         self._raw, self._frame, self._sheet = raw, frame, sheet
         self._rect, self._x, self._y = pdfium.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
         self._chars: list[int] = []
@@ -181,12 +187,13 @@ class _Words:
         self.seen = self.unmapped = 0
 
     def read(self) -> None:
-        """Go through the characters once."""
-        raw, rect = self._raw, self._rect
+        """Go through the characters once: a loop of C calls, the reader's innermost."""
+        raw, rect, edges = self._raw, self._rect, self._edges
         unicode_of, box_of = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox
+        em = 0.0
         for index in range(pdfium.FPDFText_CountChars(raw)):
             code = unicode_of(raw, index)
-            if code in (32, 10, 13, 9, 0xA0, 0x202F, 0x3000) or 0x2000 <= code <= 0x200A:  # noqa: PLR2004 -- Unicode spaces
+            if code in _SPACES:
                 self._finish()
                 continue
             self.seen += 1
@@ -194,36 +201,27 @@ class _Words:
                 self.unmapped += pdfium.FPDFText_HasUnicodeMapError(raw, index) == 1
             if not box_of(raw, index, rect):
                 continue
-            self._add(index, code, rect.left, rect.bottom, rect.right, rect.top)
+            left, bottom, right, top = rect.left, rect.bottom, rect.right, rect.top
+            if self._chars:
+                far = 0.5 * em
+                if (
+                    left - edges[2] > far
+                    or edges[0] - right > far
+                    or bottom - edges[3] > far
+                    or edges[1] - top > far
+                ):
+                    self._finish()  # it stands away from the word, though no space was drawn
+            if self._chars:
+                edges[0], edges[1] = min(edges[0], left), min(edges[1], bottom)
+                edges[2], edges[3] = max(edges[2], right), max(edges[3], top)
+            else:
+                self._first = index
+                edges[:] = left, bottom, right, top
+                em = max(top - bottom, right - left, 1.0)
+            self._chars.append(code)
+            if code == _PDFIUM_HYPHEN:
+                self._finish()
         self._finish()
-
-    def _add(  # noqa: PLR0913 -- one character
-        self, index: int, code: int, left: float, bottom: float, right: float, top: float
-    ) -> None:
-        if bottom > top:
-            bottom, top = top, bottom
-        if self._chars and self._apart(left, bottom, right, top):
-            self._finish()
-        edges = self._edges
-        if not self._chars:
-            self._first = index
-            edges[:] = left, bottom, right, top
-        else:
-            edges[0] = min(edges[0], left)
-            edges[1] = min(edges[1], bottom)
-            edges[2] = max(edges[2], right)
-            edges[3] = max(edges[3], top)
-        self._chars.append(code)
-        if code == _PDFIUM_HYPHEN:
-            self._finish()
-
-    def _apart(self, left: float, bottom: float, right: float, top: float) -> bool:
-        """Whether a character stands away from the open word, though no space was drawn."""
-        edges = self._edges
-        em = max(top - bottom, right - left, edges[3] - edges[1], 1.0)
-        across = max(left - edges[2], edges[0] - right)
-        upright = max(bottom - edges[3], edges[1] - top)
-        return across > 0.5 * em or upright > 0.5 * em
 
     def _finish(self) -> None:
         if not self._chars:
@@ -288,7 +286,7 @@ def _decoded(codes: list[int]) -> str:
     return text
 
 
-def _font_of(owner: Any, height: float) -> tuple[float, bool, bool]:  # noqa: ANN401
+def _font_of(owner: Any, height: float) -> tuple[float, bool, bool]:
     """Return size, bold and italic of a text object.
 
     The size in the file is one before scaling (often 1), so it is taken from the height of a
@@ -317,7 +315,7 @@ def _font_of(owner: Any, height: float) -> tuple[float, bool, bool]:  # noqa: AN
     return round(size, 1), bold, italic
 
 
-def _read_drawing(page: Any, frame: _Frame, sheet: Sheet) -> None:  # noqa: ANN401
+def _read_drawing(page: Any, frame: _Frame, sheet: Sheet) -> None:
     """Collect straight rules and how much of the page pictures cover."""
     count = pdfium.FPDFPage_CountObjects(page.raw)
     sheet.blank = count <= 0
@@ -351,7 +349,7 @@ def _add_rule(sheet: Sheet, left: float, top: float, right: float, bottom: float
     sheet.rules.append(Rule(left, top, right, bottom))
 
 
-def _read_strokes(owner: Any, frame: _Frame, sheet: Sheet) -> None:  # noqa: ANN401
+def _read_strokes(owner: Any, frame: _Frame, sheet: Sheet) -> None:
     """Take the straight strokes out of a path that draws several, as grids and frames do."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDFPath_GetDrawMode(owner, fill, stroke)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_layout import LEADERS
+from ingest.readers.pdf_layout import BULLET, LEADERS
 from ingest.readers.pdf_shapes import Item, Paragraph, Table
 from kb.model import Role
 
@@ -28,7 +28,9 @@ _KEYWORD = re.compile(
 )
 _NUMBERED = re.compile(r"^(?P<number>\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*)[.)]?\s+[^\W\d_]")
 _KEYWORD_RANK = {
-    **dict.fromkeys(("titre", "title", "partie", "part", "livre", "annex", "annexe", "appendix"), 5),
+    **dict.fromkeys(
+        ("titre", "title", "partie", "part", "livre", "annex", "annexe", "appendix"), 5
+    ),
     **dict.fromkeys(("chapitre", "chapter"), 4),
     "section": 3,
 }
@@ -151,6 +153,8 @@ def _heading_rank(
     if depth is not None and letters:
         return (1000.0 - depth,)
     if len(letters) < 2 or text.endswith(_UNFINISHED) or _CAPTION.match(text):  # noqa: PLR2004
+        return None
+    if text[0].islower() or BULLET.match(text):
         return None
     keyword, numbered = _KEYWORD.match(text), _NUMBERED.match(text)
     capitals = text.upper() == text and len(letters) > 3  # noqa: PLR2004 -- not an abbreviation

@@ -115,8 +115,8 @@ class Line:
             italic += length if word.italic else 0
         self.size = sizes.most_common(1)[0][0]
         self.base = median(word.base for word in words if word.size == self.size)
-        self.bold = bold > 0.9 * total  # noqa: PLR2004 -- a full stop may be set in roman
-        self.italic = italic > 0.9 * total  # noqa: PLR2004 -- same
+        self.bold = bold > 0.9 * total
+        self.italic = italic > 0.9 * total
 
     @property
     def text(self) -> str:
@@ -208,7 +208,7 @@ def rows_of(words: Iterable[Word]) -> list[list[Word]]:
 def on_line(base: float, size: float, other_base: float, other_size: float) -> bool:
     """Whether two words (or segments) by their baselines and sizes stand on one line."""
     larger = max(size, other_size)
-    alike = min(size, other_size) > 0.75 * larger  # noqa: PLR2004 -- note signs are two thirds
+    alike = min(size, other_size) > 0.75 * larger
     return abs(base - other_base) <= (SAME_LINE if alike else RAISED) * larger
 
 

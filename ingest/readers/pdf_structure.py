@@ -87,6 +87,8 @@ def read_structure(path: Path, name: str, password: str | None, today: date) -> 
     with suppress(Exception):
         form: Any = reader.root_object.get("/AcroForm")
         structure.xfa = form is not None and "/XFA" in form.get_object()
+    with suppress(Exception):
+        structure.xfa = structure.xfa or bool(reader.root_object.get("/NeedsRendering"))
     return structure
 
 
@@ -135,7 +137,7 @@ def is_title(title: str, name: str) -> bool:
     return bool(title) and not _JUNK_TITLE.match(title) and title.lower() != stem.lower()
 
 
-def _string(info: Any, key: str) -> str:  # noqa: ANN401 -- pypdf's dictionaries
+def _string(info: Any, key: str) -> str:
     with suppress(Exception):
         value = info.get(key)
         if isinstance(value, bytes):
@@ -148,7 +150,7 @@ def _tidy(text: str) -> str:
     return " ".join(clean(word) for word in text.replace("\x00", "").split()).strip()
 
 
-def _xmp_texts(xmp: Any, name: str) -> list[str]:  # noqa: ANN401 -- pypdf's XMP
+def _xmp_texts(xmp: Any, name: str) -> list[str]:
     with suppress(Exception):
         value = getattr(xmp, name)
         if isinstance(value, str):
@@ -167,7 +169,7 @@ def _authors(stated: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _published(info: Any, today: date) -> date | None:  # noqa: ANN401 -- pypdf's dictionaries
+def _published(info: Any, today: date) -> date | None:
     """Return the day the file was made, unless a clock that was never set wrote it."""
     match = re.match(r"D?:?\s*(\d{4})-?(\d{2})-?(\d{2})", _string(info, "/CreationDate"))
     if not match:

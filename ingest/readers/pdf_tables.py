@@ -122,7 +122,8 @@ def _grid(
     xs, ys = _levels(rule.left for rule in down), _levels(rule.top for rule in across)
     if len(xs) < 3 or len(ys) < 3:  # noqa: PLR2004 -- two cells need three rules
         return None, words
-    inside, outside = [], []
+    inside: list[Word] = []
+    outside: list[Word] = []
     for word in words:
         x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
         held = xs[0] - NEAR <= x <= xs[-1] + NEAR and ys[0] - NEAR <= y <= ys[-1] + NEAR
@@ -207,7 +208,8 @@ def _between_rules(words: list[Word], band: list[Rule]) -> tuple[Table | None, l
     """Read a table that has rules across only, as typesetters draw it."""
     left, right = band[0].left - NEAR, band[0].right + NEAR
     top, bottom = band[0].top, band[-1].top
-    inside, outside = [], []
+    inside: list[Word] = []
+    outside: list[Word] = []
     for word in words:
         x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
         (inside if left <= x <= right and top <= y <= bottom else outside).append(word)
@@ -249,10 +251,7 @@ def _columns(rows: list[list[Line]]) -> list[tuple[float, float]]:
     """Return the stretches across that segments cover, a heading over several left aside."""
     most = max((len(row) for row in rows), default=0)
     spans = sorted(
-        (segment.left, segment.right)
-        for row in rows
-        if len(row) * 2 > most
-        for segment in row
+        (segment.left, segment.right) for row in rows if len(row) * 2 > most for segment in row
     )
     columns: list[tuple[float, float]] = []
     for left, right in spans:
@@ -301,6 +300,8 @@ def _heads(rows: list[Cells]) -> int:
         return 1
     figures = [any(char.isdigit() for line in cell for char in line.text) for cell in first[1:]]
     below = [
-        any(char.isdigit() for line in cell for char in line.text) for row in rest for cell in row[1:]
+        any(char.isdigit() for line in cell for char in line.text)
+        for row in rest
+        for cell in row[1:]
     ]
     return int(not any(figures) and sum(below) > len(below) / 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ingest.readers.pdf_shapes import Item, Line, Paragraph, Table, Word
@@ -23,13 +24,64 @@ _TERMINAL = re.compile(r"[.!?:;…][)\]»”\"’']*$")
 
 # A hyphen before or after these is spelt, whatever the rest of the document says.
 _KEPT_HEADS = frozenset(
-    "avant après arrière demi mi semi non ex vice quasi self sous-jacent well co-pays au là ci "
-    "celui celle ceux celles eux lui elle elles nous vous moi toi soi peut".split()
+    [
+        "avant",
+        "après",
+        "arrière",
+        "demi",
+        "mi",
+        "semi",
+        "non",
+        "ex",
+        "vice",
+        "quasi",
+        "self",
+        "sous-jacent",
+        "well",
+        "co-pays",
+        "au",
+        "là",
+        "ci",
+        "celui",
+        "celle",
+        "ceux",
+        "celles",
+        "eux",
+        "lui",
+        "elle",
+        "elles",
+        "nous",
+        "vous",
+        "moi",
+        "toi",
+        "soi",
+        "peut",
+    ]
 )
 _KEPT_TAILS = frozenset(
-    "il ils elle elles on je tu nous vous ce là ci même mêmes t lui leur y en".split()
+    [
+        "il",
+        "ils",
+        "elle",
+        "elles",
+        "on",
+        "je",
+        "tu",
+        "nous",
+        "vous",
+        "ce",
+        "là",
+        "ci",
+        "même",
+        "mêmes",
+        "t",
+        "lui",
+        "leur",
+        "y",
+        "en",
+    ]
 )
-_SUSPENDED = frozenset("and or to et ou à und".split())
+_SUSPENDED = frozenset(["and", "or", "to", "et", "ou", "à", "und"])
 
 
 class Vocabulary:
@@ -107,9 +159,7 @@ class Composer:
         start, at = self._length, len(self._parts)
         words = [word for line in paragraph.lines for word in line.words]
         self._words(_without_leaders(words) if contents else words, _line_ends(paragraph.lines))
-        self.blocks.append(
-            Block(start, self._length, paragraph.role, path, continues=continues)
-        )
+        self.blocks.append(Block(start, self._length, paragraph.role, path, continues=continues))
         return "".join(self._parts[at:])
 
     def table(self, table: Table, path: tuple[str, ...]) -> None:
@@ -173,7 +223,7 @@ def _line_ends(lines: Sequence[Line]) -> set[int]:
 def _without_leaders(words: list[Word]) -> list[Word]:
     """Leave one of each run of dots that leads to a page number."""
     kept: list[Word] = []
-    for word in (part for word in words for part in _split_leader(word)):
+    for word in chain.from_iterable(map(_split_leader, words)):
         if _LEADER.match(word.text):
             if kept and kept[-1].text == "…":
                 continue
@@ -200,8 +250,11 @@ def _split_leader(word: Word) -> list[Word]:
     ]
 
 
-def join_columns(items: Sequence[Item]) -> list[Item]:
-    """Join a paragraph that a column's end cuts with its rest at the head of the next column."""
+def join_columns(items: Sequence[Item], *, scanned: bool) -> list[Item]:
+    """Join a paragraph that a column's end cuts with its rest at the head of the next column.
+
+    On a scanned page its rest may also stand below: Tesseract cuts columns into blocks.
+    """
     joined: list[Item] = []
     for item in items:
         last = joined[-1] if joined else None
@@ -211,7 +264,7 @@ def join_columns(items: Sequence[Item]) -> list[Item]:
             and item.flow != last.flow
             and item.role is last.role
             and item.role in (Role.BODY, Role.REFERENCES)
-            and item.top < last.bottom
+            and (scanned or item.top < last.bottom)
             and goes_on(last.text, full=False, after=item.text)
         ):
             last.lines += item.lines

@@ -12,8 +12,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kb.analysis import fold, term_number, terms
 from kb.answers.question import asked_for, has_shape
 from kb.answers.verify import quote_spans, verify
@@ -23,11 +21,12 @@ from kb.sentences import sentences
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from kb.answers.question import Asked
     from kb.encoders.base import Encoder
-    from kb.model import Hit, Passage, Span
+    from kb.model import Hit, Passage
     from kb.record.reading import Record
 
 MAX_SENTENCES = 5
@@ -72,9 +71,7 @@ class _Candidate:
 class AnswerExtractor:
     """Chooses, orders and cites sentences."""
 
-    def __init__(
-        self, record: Record, encoder: Encoder, evidence: Evidence | None = None
-    ) -> None:
+    def __init__(self, record: Record, encoder: Encoder, evidence: Evidence | None = None) -> None:
         self._record = record
         self._encoder = encoder
         self._evidence = evidence or Evidence()
@@ -167,9 +164,7 @@ class AnswerExtractor:
         near = candidate.coverage >= needed.low_coverage and candidate.cosine >= needed.cosine
         return covered or near
 
-    def _cite(
-        self, chosen: list[_Candidate]
-    ) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:
+    def _cite(self, chosen: list[_Candidate]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:
         """Number the citations; a quote that is not on its page is not shown."""
         quotes = [
             (c.hit.passage, quote_spans(c.hit.passage, c.start, c.end), c.text) for c in chosen
@@ -187,9 +182,7 @@ class AnswerExtractor:
         return tuple(cited), tuple(citations)
 
 
-def _term_weights(
-    question: str, language: str, rarity: Mapping[int, float]
-) -> dict[str, float]:
+def _term_weights(question: str, language: str, rarity: Mapping[int, float]) -> dict[str, float]:
     """The question's own terms and how much each counts, adding up to 1."""
     weights: dict[str, float] = {}
     for term in terms(question, language):

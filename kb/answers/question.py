@@ -44,24 +44,25 @@ _SHAPES = {
         re.IGNORECASE,
     ),
 }
+_AMOUNT_ASKED = (
+    r"\b(?:plafond|plafonds|montant|montants|budget|taux|prix|coût|ceiling|cap|amount|rate"
+    r"|how much|threshold|seuil|cofinancement|co-financing|euros?|maximum)\b"
+    r"|\b(?:largest|highest|plus grande?|plus élevée?)\b"
+)
+_DATE_ASKED = (
+    r"\b(?:quand|date|dates|depuis quand|when|deadline|échéance|until|jusqu['’]à quand"
+    r"|quelle année|which year|what year)\b"
+)
+_NUMBER_ASKED = r"\b(?:combien|nombre|how many|how long|quelle durée|number of)\b"
+_DEFINITION_ASKED = (
+    r"\bqu['’]est[- ]ce qu|\bqu['’]entend|\bdéfinition|\bdéfinit?\b|\bwhat (?:is|are)\b"
+    r"|\bdefinition\b|\bdefine[ds]?\b|\bmean(?:s|t)?\b|\bsignifie\b|\bc['’]est quoi"
+)
 _QUESTIONS = (
-    (
-        Asked.AMOUNT,
-        r"\b(?:plafond|plafonds|montant|montants|budget|taux|prix|coût|ceiling|cap|amount|rate"
-        r"|how much|threshold|seuil|cofinancement|co-financing|euros?|maximum)\b"
-        r"|\b(?:largest|highest|plus grande?|plus élevée?)\b",
-    ),
-    (
-        Asked.DATE,
-        r"\b(?:quand|date|dates|depuis quand|when|deadline|échéance|until|jusqu['’]à quand"
-        r"|quelle année|which year|what year)\b",
-    ),
-    (Asked.NUMBER, r"\b(?:combien|nombre|how many|how long|quelle durée|number of)\b"),
-    (
-        Asked.DEFINITION,
-        r"\bqu['’]est[- ]ce qu|\bqu['’]entend|\bdéfinition|\bdéfinit?\b|\bwhat (?:is|are)\b"
-        r"|\bdefinition\b|\bdefine[ds]?\b|\bmean(?:s|t)?\b|\bsignifie\b|\bc['’]est quoi",
-    ),
+    (Asked.AMOUNT, _AMOUNT_ASKED),
+    (Asked.DATE, _DATE_ASKED),
+    (Asked.NUMBER, _NUMBER_ASKED),
+    (Asked.DEFINITION, _DEFINITION_ASKED),
 )
 _PATTERNS = tuple((asked, re.compile(pattern, re.IGNORECASE)) for asked, pattern in _QUESTIONS)
 

@@ -25,15 +25,15 @@ def quote_spans(passage: Passage, start: int, end: int) -> tuple[Span, ...]:
         first, last = max(start - offset, 0), min(end - offset, length)
         if first < last:
             found.append(
-                Span(span.page, span.page_label, span.section, span.start + first, span.start + last)
+                Span(
+                    span.page, span.page_label, span.section, span.start + first, span.start + last
+                )
             )
         offset += length + 1
     return tuple(found)
 
 
-def verify(
-    record: Record, quotes: Sequence[tuple[Passage, tuple[Span, ...], str]]
-) -> list[bool]:
+def verify(record: Record, quotes: Sequence[tuple[Passage, tuple[Span, ...], str]]) -> list[bool]:
     """Check each quote against the stored text of the cited version's pages.
 
     A quote holds when the texts of its spans, with one space or newline between two of them, are

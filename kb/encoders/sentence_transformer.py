@@ -100,7 +100,9 @@ class SentenceTransformerEncoder:
     def _model(self) -> SentenceTransformer:
         import torch  # noqa: PLC0415 -- takes seconds
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 -- takes seconds
+        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415 -- as above
 
+        disable_progress_bar()  # type: ignore[no-untyped-call] # its bar would run through the table of a report
         options: dict[str, Any] = {"torch_dtype": _fast_type(torch)}
         try:
             return SentenceTransformer(

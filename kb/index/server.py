@@ -70,19 +70,13 @@ class ServerIndex:
             vectors_config={
                 DENSE: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)
             },
-            sparse_vectors_config={
-                SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)
-            },
+            sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
             shard_number=self._shards,
         )
         for name in KEYWORDS:
-            self._client.create_payload_index(
-                collection, name, models.PayloadSchemaType.KEYWORD
-            )
+            self._client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD)
         for name in DATES:
-            self._client.create_payload_index(
-                collection, name, models.PayloadSchemaType.DATETIME
-            )
+            self._client.create_payload_index(collection, name, models.PayloadSchemaType.DATETIME)
         if parent is not None:
             _copy(self._client, self._collection(parent), collection)
         return ServerWriter(self._client, collection, self._name)
@@ -296,9 +290,7 @@ def _rarity(points: list[models.ScoredPoint], number: int) -> float | None:
 def _documents(document_ids: Collection[str]) -> models.Filter:
     return models.Filter(
         must=[
-            models.FieldCondition(
-                key="document_id", match=models.MatchAny(any=list(document_ids))
-            )
+            models.FieldCondition(key="document_id", match=models.MatchAny(any=list(document_ids)))
         ]
     )
 
@@ -320,9 +312,7 @@ def _filter(filters: Filters, among: Collection[str] | None) -> models.Filter:
             period["gte"] = f"{filters.since}T00:00:00Z"
         if filters.until:
             period["lte"] = f"{filters.until}T23:59:59Z"
-        must.append(
-            models.FieldCondition(key="published", range=models.DatetimeRange(**period))
-        )
+        must.append(models.FieldCondition(key="published", range=models.DatetimeRange(**period)))
     if among is not None:
         must.append(models.HasIdCondition(has_id=list(among)))
     return models.Filter(must=must)

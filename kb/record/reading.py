@@ -73,7 +73,9 @@ class Record:
         )
         with self.engine.connect() as connection:
             return [
-                Generation(row.id, row.encoder, row.created.replace(tzinfo=UTC), row.docs, row.parts)
+                Generation(
+                    row.id, row.encoder, row.created.replace(tzinfo=UTC), row.docs, row.parts
+                )
                 for row in connection.execute(query)
             ]
 
@@ -81,7 +83,8 @@ class Record:
         """The number of the current generation; one indexed look-up, made at every query."""
         query = select(func.max(generations.c.id)).where(generations.c.state == "published")
         with self.engine.connect() as connection:
-            return connection.scalar(query)
+            number: int | None = connection.scalar(query)
+        return number
 
     def found(
         self, generation: int, passage_ids: Sequence[str], visibilities: Collection[Visibility]
@@ -185,9 +188,7 @@ class Record:
         query = (
             select(func.count())
             .select_from(pages.join(versions, versions.c.key == pages.c.version_key))
-            .where(
-                versions.c.document_id == document.id, versions.c.number == document.version
-            )
+            .where(versions.c.document_id == document.id, versions.c.number == document.version)
         )
         with self.engine.connect() as connection:
             return connection.scalar(query) or 0
@@ -217,7 +218,9 @@ class Record:
             query = select(versions.c.original).where(versions.c.original.is_not(None)).distinct()
             return [path for path in connection.scalars(query) if path is not None]
 
-    def page_texts(self, wanted: Collection[tuple[str, int, int]]) -> dict[tuple[str, int, int], str]:
+    def page_texts(
+        self, wanted: Collection[tuple[str, int, int]]
+    ) -> dict[tuple[str, int, int], str]:
         """The stored text of pages by (document id, version, page number)."""
         query = select(
             versions.c.document_id, versions.c.number.label("version"), pages.c.number, pages.c.text
@@ -254,9 +257,7 @@ class Record:
         with self.engine.connect() as connection:
             return set(connection.scalars(query))
 
-    def current_documents(
-        self, generation: int
-    ) -> Iterator[tuple[Document, list[Passage]]]:
+    def current_documents(self, generation: int) -> Iterator[tuple[Document, list[Passage]]]:
         """Every current document with its passages, whatever its visibility, to index again."""
         query = _visible(generation, None).where(members.c.current).order_by(documents.c.id)
         with self.engine.connect() as connection:
@@ -278,9 +279,7 @@ class Record:
             return connection.execute(query).first()
 
 
-def _visible(
-    generation: int, visibilities: Collection[Visibility] | None
-) -> Select[Any]:
+def _visible(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
     """Versions in a generation whose document is not removed and that the caller may see."""
     query = (
         select(versions, members.c.current)

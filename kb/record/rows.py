@@ -22,7 +22,6 @@ from kb.model import (
     Span,
     Visibility,
 )
-
 from kb.record.schema import passages
 
 if TYPE_CHECKING:
@@ -185,5 +184,3 @@ def _block(values: dict[str, Any]) -> Block:
         header=(header[0], header[1]) if header else None,
         continues=values.get("continues", False),
     )
-
-

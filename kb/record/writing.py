@@ -194,9 +194,7 @@ class Draft:
         """Note that a file was read, and which version it gave."""
         with self._engine.begin() as connection:
             connection.execute(
-                delete(sources).where(
-                    sources.c.generation == self.id, sources.c.path == path
-                )
+                delete(sources).where(sources.c.generation == self.id, sources.c.path == path)
             )
             connection.execute(
                 insert(sources).values(
@@ -237,9 +235,7 @@ class Draft:
         )
         with self._engine.connect() as connection:
             for document_id in document_ids:
-                row = connection.execute(
-                    query.where(versions.c.document_id == document_id)
-                ).one()
+                row = connection.execute(query.where(versions.c.document_id == document_id)).one()
                 document = rows.document_of(row)
                 if row.key in changed:
                     document = rows.with_metadata(document, changed[row.key])
@@ -339,9 +335,7 @@ def unpublished(engine: Engine) -> list[int]:
     """Generations that no reader opens any more, or that were never finished."""
     with engine.connect() as connection:
         return list(
-            connection.scalars(
-                select(generations.c.id).where(generations.c.state != "published")
-            )
+            connection.scalars(select(generations.c.id).where(generations.c.state != "published"))
         )
 
 
@@ -359,9 +353,9 @@ def _known(row: Row[Any]) -> KnownVersion:
 
 
 def _newest(connection: Connection) -> int | None:
-    return connection.scalar(
-        select(func.max(generations.c.id)).where(generations.c.state == "published")
-    )
+    query = select(func.max(generations.c.id)).where(generations.c.state == "published")
+    number: int | None = connection.scalar(query)
+    return number
 
 
 def _copy_rows(connection: Connection, table: Any, parent: int, child: int) -> None:

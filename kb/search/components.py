@@ -1,4 +1,7 @@
-"""The steps of the query path as thin Haystack components."""
+"""The steps of the query path as thin Haystack components.
+
+Annotations are read at run time by Haystack, so they are imported for real.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np  # noqa: TC002 -- Haystack reads annotations at run time
+import numpy as np
 from haystack import component
-from numpy.typing import NDArray  # noqa: TC002 -- Haystack reads annotations at run time
+from numpy.typing import NDArray
 
 from kb.analysis import SparseTerms, query_terms
 from kb.answers.extract import AnswerExtractor
@@ -162,6 +165,4 @@ class Answerer:
     ) -> dict[str, Any]:
         """Answer from the hits, or say that they do not suffice."""
         rarity = view.index.rarity(query.terms)
-        return {
-            "answer": self._extractor.answer(query.text, query.language, vector, rarity, hits)
-        }
+        return {"answer": self._extractor.answer(query.text, query.language, vector, rarity, hits)}

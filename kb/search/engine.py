@@ -34,6 +34,19 @@ ANSWER_PASSAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """How candidates become a ranking.
+
+    ``candidate_k`` is per leg; ``dense_weight`` that of the dense leg, the lexical one has 1;
+    ``per_document`` the most passages shown of one document.
+    """
+
+    candidate_k: int
+    dense_weight: float
+    per_document: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """What a search found, in what language it was understood, in how many milliseconds."""
 
@@ -51,15 +64,11 @@ class SearchEngine:
         record: Record,
         generations: Generations,
         encoder: Encoder,
-        *,
-        candidate_k: int,
-        dense_weight: float,
-        per_document: int,
+        ranking: Ranking,
     ) -> None:
         self._generations = generations
-        settings = (candidate_k, dense_weight, per_document)
-        self._search = _pipeline(record, encoder, *settings)
-        self._answer = _pipeline(record, encoder, *settings)
+        self._search = _pipeline(record, encoder, ranking)
+        self._answer = _pipeline(record, encoder, ranking)
         _add_answer(self._answer, AnswerExtractor(record, encoder))
 
     def search(self, query: str, filters: Filters, top_k: int = 10) -> SearchResult:
@@ -109,16 +118,14 @@ class SearchEngine:
         return answer
 
 
-def _pipeline(
-    record: Record, encoder: Encoder, candidate_k: int, dense_weight: float, per_document: int
-) -> Pipeline:
+def _pipeline(record: Record, encoder: Encoder, ranking: Ranking) -> Pipeline:
     pipeline = Pipeline()
     pipeline.add_component("analyser", QueryAnalyser())
     pipeline.add_component("encoder", QueryEncoder(encoder))
-    pipeline.add_component("dense", DenseRetriever(candidate_k))
-    pipeline.add_component("lexical", LexicalRetriever(candidate_k))
-    pipeline.add_component("fuser", Fuser(dense_weight))
-    pipeline.add_component("ranker", Ranker(record, per_document))
+    pipeline.add_component("dense", DenseRetriever(ranking.candidate_k))
+    pipeline.add_component("lexical", LexicalRetriever(ranking.candidate_k))
+    pipeline.add_component("fuser", Fuser(ranking.dense_weight))
+    pipeline.add_component("ranker", Ranker(record, ranking.per_document))
     for receiver in ("encoder", "dense", "lexical", "fuser", "ranker"):
         pipeline.connect("analyser.query", f"{receiver}.query")
     for receiver in ("dense", "fuser"):
@@ -142,9 +149,7 @@ def _inputs(query: str, filters: Filters, top_k: int, view: Any) -> dict[str, An
 
 def _result(query: str, found: dict[str, Any], started: float) -> SearchResult:
     took = round((time.perf_counter() - started) * 1000, 1)
-    return SearchResult(
-        query, found["analyser"]["query"].language, took, found["ranker"]["hits"]
-    )
+    return SearchResult(query, found["analyser"]["query"].language, took, found["ranker"]["hits"])
 
 
 def _check(query: str, top_k: int) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from ingest.splitting import Limits, context, split
+from ingest.splitting import Limits, split
+from kb.context import context
 from kb.model import Block, Page, Parsed, Passage, Role
 
 if TYPE_CHECKING:
