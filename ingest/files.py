@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 # Formats that carry the most structure are read first, so that another format of the same version
-# finds it already there (docs/decisions/0005).
-_FIRST = (".html", ".xhtml", ".htm", ".xml", ".docx", ".md", ".pdf")
+# finds it already there (docs/decisions/0005); EUR-Lex XHTML is served as .html and as .xml.
+_FIRST = ((".html", ".xhtml", ".htm", ".xml"), (".fmx4", ".fmx"), (".docx",), (".md",), (".pdf",))
 _CHUNK = 1024 * 1024
 _INCOMING = ".incoming-"
 
@@ -132,5 +132,8 @@ def _regular(path: Path, *, named: bool) -> Found:
 
 
 def _rank(path: Path) -> int:
+    """The format's place in the order of reading; Formex lies in folders named ``en.fmx4``."""
     suffix = path.suffix.lower()
-    return _FIRST.index(suffix) if suffix in _FIRST else len(_FIRST)
+    if path.parent.suffix.lower() in {".fmx4", ".fmx"}:
+        suffix = path.parent.suffix.lower()
+    return next((rank for rank, group in enumerate(_FIRST) if suffix in group), len(_FIRST))

@@ -25,7 +25,7 @@ from kb.language import detect
 from kb.lock import writer_lock
 from kb.maintenance import discard_unused
 from kb.model import Kind, Metadata, Visibility
-from kb.record.writing import Draft, KnownSource, KnownVersion, NewVersion
+from kb.record.writing import Draft, KnownSource, KnownVersion, NewVersion, wider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # not changed are read again.
 READING = 1
 
-_WIDENESS = (Visibility.INTERNAL, Visibility.COALITION, Visibility.PUBLIC)
+_REMOVED = "was removed with `kb remove`; `kb ingest --restore` takes it back in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class _Run:
         except BaseException:
             writer.abort()
             raise
-        draft.publish(self.metadata, sorted(self.restored))
+        draft.publish(self.metadata, sorted(self.restored), self.narrowed)
         for generation in kb.record.kept():
             if generation.id != draft.id:
                 for document_id, visibility in self.narrowed.items():
@@ -190,7 +190,10 @@ class _Run:
             sha256 = digest(item.path, settings.max_file_mb)
             known = self.draft.source(path)
             if known is not None and known.fingerprint == _fingerprint(sha256, stated):
-                return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
+                if not known.removed:
+                    return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
+                if not self.options.restore:
+                    return FileResult(path, Outcome.SKIPPED, _REMOVED, known.document_id)
             sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
@@ -219,14 +222,13 @@ class _Run:
         document_id, work = identify(metadata, waiting.path, metadata.language or "fr")
         if self.draft.removed(document_id) is not None:
             if not self.options.restore:
-                reason = "was removed with `kb remove`; `kb ingest --restore` takes it back in"
-                return FileResult(waiting.path, Outcome.SKIPPED, reason, document_id)
+                return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, document_id)
             self.restored.add(document_id)
         known = self.draft.known_versions(document_id)
         same = _same_content(waiting.sha256, known)
         self.changed = True
         if same is not None:
-            return self._update_metadata(waiting, metadata, same)
+            return self._update_metadata(waiting, metadata, same, known)
         twin = self.draft.twin(waiting.sha256, metadata.visibility or Visibility.PUBLIC)
         if twin is not None and not known:
             self._remember(waiting, twin.key, indexed=False)
@@ -273,6 +275,7 @@ class _Run:
         self._remember(waiting, key, indexed=True)
         if current:
             self.reindexed.add(identity.document_id)
+            self._narrow(identity.document_id, metadata, known)
         return FileResult(
             waiting.path,
             Outcome.UPDATED if known else Outcome.ADDED,
@@ -285,17 +288,25 @@ class _Run:
         )
 
     def _update_metadata(
-        self, waiting: _Waiting, metadata: Metadata, same: KnownVersion
+        self,
+        waiting: _Waiting,
+        metadata: Metadata,
+        same: KnownVersion,
+        known: list[KnownVersion],
     ) -> FileResult:
         """Put new metadata on a known version; who may see it narrows in every generation."""
         self._remember(waiting, same.key, indexed=True)
         self.metadata[same.key] = metadata
-        before, after = same.visibility, metadata.visibility or Visibility.PUBLIC
-        if _WIDENESS.index(after) < _WIDENESS.index(before):
-            self.narrowed[same.document_id] = after
         if same.current:
             self.reindexed.add(same.document_id)
+            self._narrow(same.document_id, metadata, known)
         return FileResult(waiting.path, Outcome.UPDATED, "metadata", same.document_id, same.number)
+
+    def _narrow(self, document_id: str, metadata: Metadata, known: list[KnownVersion]) -> None:
+        """Have no older version seen by more people than the current one."""
+        visibility = metadata.visibility or Visibility.PUBLIC
+        if any(version.visibility in wider(visibility) for version in known):
+            self.narrowed[document_id] = visibility
 
     def _other_format(
         self, waiting: _Waiting, metadata: Metadata, known: list[KnownVersion]

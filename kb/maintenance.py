@@ -95,7 +95,7 @@ def repair(kb: KnowledgeBase, advance: Callable[[int], None]) -> Generation:
             writer.abort()
             draft.discard()
             raise
-        draft.publish({}, [])
+        draft.publish({}, [], {})
         discard_unused(kb)
     current = kb.record.current()
     if current is None:

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     encoder: str = Field(DEFAULT, description="Name of a sentence-transformers model.")
     workers: int = Field(2, ge=1, le=64, description="Processes that read files.")
     worker_memory_mb: int = Field(1000, ge=256, description="Memory of one of them.")
-    worker_seconds: int = Field(300, ge=1, description="Time that one file may take.")
+    worker_seconds: int = Field(600, ge=1, description="Time that one file may take.")
     max_file_mb: int = Field(200, ge=1, description="Largest file that is read.")
     candidate_k: int = Field(100, ge=1, le=1000, description="Candidates of each leg.")
     dense_weight: float = Field(0.8, ge=0, le=10, description="Weight of the dense leg; lexical 1.")
@@ -76,7 +76,7 @@ def load_settings() -> Settings:
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is opened
         return {}
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} can't be read: {error}") from None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from ingest.readers.sniff import BY_SUFFIX, format_of
-from kb.errors import UnreadableError
+from kb.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from ingest.readers.base import Reader, Source
@@ -26,7 +26,7 @@ READERS = {
     "tables": ("ingest.readers.tables", "TablesReader"),
 }
 # For help texts and for choosing a folder's files; the content decides in the end.
-SUFFIXES = (*sorted({*BY_SUFFIX, ".bib", ".rst", ".txt", ".xml"}),)
+SUFFIXES = tuple(sorted({*BY_SUFFIX, ".bib", ".rst", ".txt", ".xml"}))
 KNOWN_FORMATS = "PDF, HTML, EUR-Lex XHTML, Formex XML, DOCX, Markdown, plain text, CSV and XLSX"
 
 _CALLED = {
@@ -65,12 +65,12 @@ def reader_for(source: Source) -> Reader:
     A file whose suffix promises another format is read as what it is, with a warning that says so.
 
     Raises:
-        UnreadableError: No reader knows the format.
+        UnsupportedError: No reader knows the format.
     """
     name = format_of(source)
     if name is None:
         message = f"There is no reader for {source.name}; known formats: {KNOWN_FORMATS}."
-        raise UnreadableError(f"{message} Convert it to one of them.")
+        raise UnsupportedError(f"{message} Convert it to one of them.")
     promised = _PROMISED.get(source.suffix)
     if promised and name not in promised:
         return _Misnamed(reader(name), source.suffix)

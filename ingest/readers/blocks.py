@@ -11,9 +11,8 @@ from kb.model import Block, Metadata, Page, Parsed, Role
 if TYPE_CHECKING:
     from ingest.readers.base import Source
 
-# A section is stored, shown and quoted as one page: beyond this a browser and a reader lose
-# their way, so it goes on in another section of the same label. The longest article met (the
-# definitions of the GBER in French) has 79,000 characters.
+# A section is stored, shown and quoted as one page: beyond this it goes on in another section of
+# the same label. The longest article met, Article 2 of the GBER in French, has 98,940 characters.
 LONGEST = 120_000
 
 

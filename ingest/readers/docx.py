@@ -176,7 +176,7 @@ def _collect(element: _Element, pieces: list[str]) -> None:
                 _collect(child, pieces)
 
 
-def _style_names(document: Any) -> dict[str, str]:  # noqa: ANN401 -- python-docx ships no types
+def _style_names(document: Any) -> dict[str, str]:
     """Return each style's name by its identifier, a heading's for the styles based on it."""
     names = {}
     for style in document.styles:
@@ -189,7 +189,7 @@ def _style_names(document: Any) -> dict[str, str]:  # noqa: ANN401 -- python-doc
     return names
 
 
-def _add_notes(document: Any, sections: Sections) -> None:  # noqa: ANN401 -- python-docx ships no types
+def _add_notes(document: Any, sections: Sections) -> None:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     begun = False
     for part in document.part.package.iter_parts():
@@ -209,7 +209,7 @@ def _add_notes(document: Any, sections: Sections) -> None:  # noqa: ANN401 -- py
                 sections.add(text, Role.NOTE, _NOTES_PATH)
 
 
-def _metadata(properties: Any, title: str | None) -> Metadata:  # noqa: ANN401 -- python-docx ships no types
+def _metadata(properties: Any, title: str | None) -> Metadata:
     def stated(value: object) -> str | None:
         return squash(tidy(value)) or None if isinstance(value, str) else None
 

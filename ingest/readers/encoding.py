@@ -56,6 +56,10 @@ _MOJIBAKE = ftfy.TextFixerConfig(
     remove_control_chars=False,
     normalization=None,
 )
+# What French and English text in Windows-1252 does not hold.
+_FOREIGN = re.compile(
+    "[^\\x00-\\x7f\\xa0àâäçéèêëîïôöùûüÿæœÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸÆŒ€£§°±²³«»‘’‚“”„–—…•·×†‡‰™©®¼½¾ªº´\\xad¿¡ñÑáíóúßÁÍÓÚ]"
+)
 _SPACES = re.compile(r"\s+")
 
 
@@ -150,13 +154,18 @@ def _damaged(data: bytes) -> str | None:
 
 
 def _guessed(data: bytes) -> str:
+    """Decode as Windows-1252 where that gives French or English, else as charset-normalizer says.
+
+    The guess alone took short French texts for Central European ("prętée" for "prêtée").
+    """
+    western = data.decode("cp1252", errors="kb.latin1")
+    if not _FOREIGN.search(western):
+        return western
     best = from_bytes(data[:_SAMPLE]).best()
-    if best is not None and best.encoding not in {"ascii", "utf_8", "latin_1", "iso8859_1"}:
-        try:
-            return data.decode(best.encoding)
-        except (UnicodeError, LookupError):
-            pass
-    return data.decode("cp1252", errors="kb.latin1")
+    try:
+        return data.decode(best.encoding) if best else western
+    except (UnicodeError, LookupError):
+        return western
 
 
 def _unmarked(text: str) -> str:

@@ -12,7 +12,7 @@ from ingest.readers.acts import Line, Part, assemble, closes_quotation, joined
 from ingest.readers.encoding import squash
 from ingest.readers.markup import is_instruction, load_markup, name_of, parse_xml, words_of
 from ingest.readers.sniff import format_of
-from kb.errors import UnreadableError
+from kb.errors import UnreadableError, UnsupportedError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -62,7 +62,7 @@ class FormexReader:
         """Read an act; a manifest (root ``DOC``), which holds no text, is refused."""
         root = parse_xml(load_markup(source), source)
         if name_of(root) == "DOC":
-            raise UnreadableError(_manifest(root, source))
+            raise UnsupportedError(_manifest(root, source))
         language = (_text_at(root, "LG.DOC") or _text_at(root, "LG.OJ") or "").lower() or None
         deletions_left = _drop_deleted(root)
         walker = _Walker(language)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ingest.readers.base import Source
     from kb.model import Parsed
 
-# Of the text outside links: below this share of the page the main text was cut short. On 17 pages
-# (assemblee-nationale.fr, senat.fr, Wikipedia) the share lies between 1.0 and 7.6, since main text
-# holds links too; pages that trafilatura gives up on have 0 to 0.3.
+# Of the text outside links: below this share the main text was cut short and the whole body is
+# read. On 17 pages (assemblee-nationale.fr, senat.fr, Wikipedia) the share lay between 1.0 and 7.6
+# (main text holds links too), so none of them needed the body.
 _ENOUGH = 0.5
 _SECTION_LEVEL = 2
 _LONGEST_CELL = 400  # characters: a longer cell lays out a page, it states no figure

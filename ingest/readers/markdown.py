@@ -83,7 +83,7 @@ class _Flow:
     _split: int = 1
     _plain_headings: bool = False
     _begun: bool = False
-    _ahead: list[str] = field(default_factory=list)
+    _ahead: str = ""
 
     def run(self, tokens: list[Token]) -> None:
         """Add every block; sections begin at the outermost level with two headings or more."""
@@ -91,12 +91,11 @@ class _Flow:
         several = [level for level, count in levels.items() if count > 1]
         self._split = min(several or levels or [1])
         self._plain_headings = not levels
-        words = [each.content for each in tokens if each.type == "inline"]
-        self._ahead = words[1:]
+        following = iter([each.content for each in tokens if each.type == "inline"][1:])
         for place, token in enumerate(tokens):
-            self._take(token, tokens[place - 1] if place else None)
             if token.type == "inline":
-                self._ahead = self._ahead[1:]
+                self._ahead = next(following, "")
+            self._take(token, tokens[place - 1] if place else None)
 
     def _take(self, token: Token, before: Token | None) -> None:
         match token.type:
@@ -169,7 +168,7 @@ class _Flow:
         words = re.findall(r"[^\W\d_]{2,}", text)
         short = len(text) <= _LONGEST_PLAIN_HEADING and len(words) > 1
         titled = text[:1].isupper() and _PLAIN_HEADING.match(text)
-        goes_on = bool(self._ahead) and self._ahead[0][:1].islower()
+        goes_on = self._ahead[:1].islower()
         return bool(self._plain_headings and short and titled and not goes_on)
 
     def _end_row(self) -> None:

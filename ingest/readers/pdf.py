@@ -11,8 +11,8 @@ from ingest.readers.ocr import DPI, INSTALL, MAX_PIXELS, Ocr, Tesseract
 from ingest.readers.pdf_furniture import Furniture, find_furniture
 from ingest.readers.pdf_layout import arrange
 from ingest.readers.pdf_pages import PageReader, opened
+from ingest.readers.pdf_roles import BOOKMARKED, assign_roles, is_caption, is_numbered, normal
 from ingest.readers.pdf_roles import Path as HeadingPath
-from ingest.readers.pdf_roles import assign_roles, is_caption, normal
 from ingest.readers.pdf_shapes import (
     Item,
     Line,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ingest.readers.base import Source
 
 MAX_PAGES = 5_000
+UNMAPPED = 0.3
+"""Share of characters without a Unicode value from which a text layer is worth nothing."""
 _HEADER_WITHIN = 1024  # a PDF's first line may stand anywhere here (ISO 32000-1, annex H)
 
 
@@ -103,7 +105,10 @@ class PdfReader:
 
     def _recognise(self, pages: PageReader, draft: _Draft) -> str | None:
         """Read a page by OCR; returns why that was not possible, None if it was or is blank."""
-        picture, scale = pages.picture(draft.sheet.number - 1, DPI, MAX_PIXELS)
+        drawn = pages.picture(draft.sheet.number - 1, DPI, MAX_PIXELS)
+        if drawn is None:
+            return "the page is damaged and can't be drawn"
+        picture, scale = drawn
         darkest, lightest = picture.getextrema()
         if int(lightest) - int(darkest) < 16:  # type: ignore[arg-type]  # noqa: PLR2004 -- one even grey
             return None
@@ -116,9 +121,10 @@ class PdfReader:
         read = sum(char.isalnum() for p in found.paragraphs for char in p.text)
         if read > layer:
             draft.read, draft.confidence = found.paragraphs, round(found.confidence, 1)
-        if draft.sheet.unmapped or draft.read:
+        if draft.read or draft.sheet.unmapped > UNMAPPED:
             draft.sheet.words = []
-        return None if draft.read else "OCR found no words"
+        # A page with a number and nothing else keeps it: OCR had nothing to add.
+        return None if draft.read or draft.sheet.words else "OCR found no words"
 
 
 def _needs_ocr(sheet: Sheet) -> bool:
@@ -130,7 +136,7 @@ def _needs_ocr(sheet: Sheet) -> bool:
     if sheet.blank:
         return False
     characters = sum(len(word.text) for word in sheet.words)
-    if not characters or sheet.unmapped > 0.3:  # noqa: PLR2004 -- share of characters
+    if not characters or sheet.unmapped > UNMAPPED:
         return True
     if characters < 40 and (sheet.pictured > 0.5 or sheet.text_objects > 3 * characters):  # noqa: PLR2004
         return True
@@ -175,7 +181,7 @@ def _compose(
 ) -> list[Page]:
     """Write the pages' texts, with the heading path going on from page to page.
 
-    The title is left out of the paths, where it would head every one.
+    The title is left out of the paths, where it would head every one, unless it is bookmarked.
     """
     vocabulary = Vocabulary(all_paragraphs(draft.items for draft in drafts))
     path = HeadingPath()
@@ -191,7 +197,7 @@ def _compose(
                 path.settle()
             elif item.rank:
                 text = composer.paragraph(item, path.above(item.rank, item.text))
-                if normal(text) not in normal(title):
+                if item.rank[0] >= BOOKMARKED or normal(text) not in normal(title):
                     path.enter(item.rank, text.strip())
                 last, full = "", False
             else:
@@ -199,20 +205,22 @@ def _compose(
                 path.settle()
                 if item.role is Role.BODY and not is_caption(item.text):
                     last, full = text.strip(), item.full
-        sheet = draft.sheet
-        pages.append(
-            Page(
-                number=sheet.number,
-                text=composer.text,
-                label=printed.get(at) or None,
-                blocks=tuple(composer.blocks),
-                boxes=tuple(composer.boxes),
-                width=round(sheet.width, 2),
-                height=round(sheet.height, 2),
-                ocr_confidence=draft.confidence,
-            )
-        )
+        pages.append(_page(draft, composer, printed.get(at)))
     return pages
+
+
+def _page(draft: _Draft, composer: Composer, label: str | None) -> Page:
+    sheet = draft.sheet
+    return Page(
+        number=sheet.number,
+        text=composer.text,
+        label=label or None,
+        blocks=tuple(composer.blocks),
+        boxes=tuple(composer.boxes),
+        width=round(sheet.width, 2),
+        height=round(sheet.height, 2),
+        ocr_confidence=draft.confidence,
+    )
 
 
 def _going_on(items: Sequence[Item], last: str, *, full: bool) -> Paragraph | None:
@@ -245,7 +253,11 @@ def _printed_title(items: Sequence[Item]) -> str | None:
 
     Not simply the largest: on pasa_arxiv.pdf that is the lettering of a logo.
     """
-    headings = [item for item in items if isinstance(item, Paragraph) and item.rank]
+    headings = [
+        item
+        for item in items
+        if isinstance(item, Paragraph) and item.rank and not is_numbered(item.text)
+    ]
     if not headings:
         return None
     largest = max(heading.size for heading in headings)

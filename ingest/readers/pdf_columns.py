@@ -16,7 +16,7 @@ LEAST_LINES = 4
 With 2, numbered lists and address blocks were read down instead of across.
 """
 LEAST_FILL = 0.4
-"""Share of a column's width that its lines take, in the middle; cells of a table take less."""
+"""Share of a column's width that most of its lines take; cells of a table take less."""
 LEAST_WIDTH = 0.22
 """Share of the region's width a column takes; numbers before paragraphs take less."""
 
@@ -178,8 +178,10 @@ def _is_column(lines: list[Line], width: float) -> bool:
     if len(lines) < LEAST_LINES:
         return False
     extent = max(line.right for line in lines) - min(line.left for line in lines)
-    fill = median(line.width for line in lines) / max(extent, 1.0)
-    return extent >= LEAST_WIDTH * width and fill >= LEAST_FILL
+    # By width, not by count: page 6 of pasa_arxiv.pdf has more scraps of formulas than lines.
+    long = [line.width for line in lines if line.width >= LEAST_FILL * extent]
+    mostly = sum(long) >= 0.6 * sum(line.width for line in lines)
+    return extent >= LEAST_WIDTH * width and len(long) >= LEAST_LINES and mostly
 
 
 def _overlap(left: list[Line], right: list[Line]) -> bool:
@@ -187,4 +189,5 @@ def _overlap(left: list[Line], right: list[Line]) -> bool:
     tops, bottoms = zip(
         *((side[0].top, max(line.bottom for line in side)) for side in (left, right)), strict=True
     )
-    return min(bottoms) - max(tops) > 0.3 * (min(b - t for t, b in zip(tops, bottoms, strict=True)))
+    shortest = min(bottom - top for top, bottom in zip(tops, bottoms, strict=True))
+    return bool(min(bottoms) - max(tops) > 0.3 * shortest)

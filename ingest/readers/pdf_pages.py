@@ -10,7 +10,7 @@ import ctypes
 import math
 import re
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pypdfium2
@@ -76,7 +76,7 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[PageReader]:
     except (pypdfium2.PdfiumError, OSError) as error:
         raise UnreadableError(
             f"{name}: not a PDF that can be opened; it may be cut short or damaged "
-            f"({str(error).rstrip('.')}). Open it in a PDF viewer and save or print it to a new PDF."
+            f"({str(error).rstrip('.')}). Open it in a viewer and save or print it to a new PDF."
         ) from error
     try:
         yield PageReader(document)
@@ -105,15 +105,16 @@ class PageReader:
         try:
             width, height = page.get_size()
             sheet = Sheet(index + 1, min(width, MAX_SIDE), min(height, MAX_SIDE))
-            frame = _Frame(page)
-            _read_drawing(page, frame, sheet)
-            _read_words(page, frame, sheet)
+            with suppress(pypdfium2.PdfiumError):  # a damaged page keeps what was read of it
+                frame = _Frame(page)
+                _read_drawing(page, frame, sheet)
+                _read_words(page, frame, sheet)
             return sheet
         finally:
             page.close()
 
-    def picture(self, index: int, dpi: int, max_pixels: int) -> tuple[Image, float]:
-        """Render a page in greys; returns the picture and its pixels per point."""
+    def picture(self, index: int, dpi: int, max_pixels: int) -> tuple[Image, float] | None:
+        """Render a page in greys; returns the picture and its pixels per point, None on damage."""
         page = self._load(index)
         try:
             width, height = page.get_size()
@@ -124,6 +125,8 @@ class PageReader:
                 return bitmap.to_pil().copy(), scale
             finally:
                 bitmap.close()
+        except pypdfium2.PdfiumError:
+            return None
         finally:
             page.close()
 
@@ -179,7 +182,7 @@ class _Words:
         self._rect, self._x, self._y = pdfium.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
         self._chars: list[int] = []
         self._first = 0
-        self._middle = 0
+        self._lead = 0
         self._edges = [0.0, 0.0, 0.0, 0.0]
         self._fonts: dict[int | None, tuple[float, bool, bool]] = {}
         self._taken: set[tuple[str, int, int]] = set()
@@ -227,7 +230,7 @@ class _Words:
         if not self._chars:
             return
         # The first or last character may be a raised note sign.
-        self._middle = self._first + len(self._chars) // 2
+        self._lead = self._first + len(self._chars) // 2
         if self._chars[-1] in (_PDFIUM_HYPHEN, _SOFT_HYPHEN):
             self._chars[-1] = 0x2D
         text = clean(_decoded(self._chars))
@@ -240,20 +243,23 @@ class _Words:
         if not text or not inside or key in self._taken:
             return
         self._taken.add(key)
-        angle = pdfium.FPDFText_GetCharAngle(self._raw, self._middle)
+        angle = pdfium.FPDFText_GetCharAngle(self._raw, self._lead)
         turns = round(max(angle, 0.0) / (math.pi / 2)) % 4
-        size, bold, italic = self._font(sideways=turns % 2 == 1)
+        size, bold, italic = self._font(self._lead, sideways=turns % 2 == 1)
+        first = self._font(self._first, sideways=turns % 2 == 1)
+        if first[0] > 1.3 * size:  # the middle is a raised or sunken sign
+            (size, bold, italic), self._lead = first, self._first
         word = Word(text, left, top, right, bottom, bottom, size, bold, italic)
         self._upright(word, (turns + self._frame.quarter) % 4)
         self.found.append(word)
 
-    def _font(self, *, sideways: bool) -> tuple[float, bool, bool]:
-        """Size in displayed points, bold, italic of the word's middle character."""
-        owner = pdfium.FPDFText_GetTextObject(self._raw, self._middle)
+    def _font(self, index: int, *, sideways: bool) -> tuple[float, bool, bool]:
+        """Size in displayed points, bold, italic of a character."""
+        owner = pdfium.FPDFText_GetTextObject(self._raw, index)
         key = ctypes.cast(owner, ctypes.c_void_p).value
         if key not in self._fonts:
             rect = self._rect
-            pdfium.FPDFText_GetLooseCharBox(self._raw, self._middle, rect)
+            pdfium.FPDFText_GetLooseCharBox(self._raw, index, rect)
             height = abs(rect.right - rect.left if sideways else rect.top - rect.bottom)
             self._fonts[key] = _font_of(owner, min(height, self._sheet.height))
         return self._fonts[key]
@@ -261,7 +267,7 @@ class _Words:
     def _upright(self, word: Word, quarter: int) -> None:
         """Give a word its baseline and, if set sideways, its place on the sheet turned upright."""
         x, y = self._x, self._y
-        pdfium.FPDFText_GetCharOrigin(self._raw, self._middle, x, y)
+        pdfium.FPDFText_GetCharOrigin(self._raw, self._lead, x, y)
         across, down, _, _ = self._frame.edges(x.value, y.value, x.value, y.value)
         word.base = down
         if not quarter:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LONGEST_HEADING = 200
+BOOKMARKED = 500.0
+"""The least first part of a bookmarked heading's rank; type sizes stay below it."""
 
 _CAPTION = re.compile(
     r"^(?:table(?:au)?|fig(?:ure|\.)?|graph(?:ique)?|chart|box|encadré|source|note|carte|map)s?\b"
@@ -55,6 +57,11 @@ def is_caption(text: str) -> bool:
     return bool(_CAPTION.match(text))
 
 
+def is_numbered(text: str) -> bool:
+    """Whether a heading begins with its number: a chapter's, not the title of the work."""
+    return bool(_NUMBERED.match(text) or _KEYWORD.match(text))
+
+
 def normal(text: str) -> str:
     """Return a heading's letters and digits, folded, to compare it with a bookmark."""
     folded = unicodedata.normalize("NFKD", text).casefold()
@@ -90,12 +97,14 @@ def _mark_contents(items: list[Item], *, going_on: bool) -> bool:
     led = [bool(LEADERS.search(p.text) and _PAGE_AT_END.search(p.text)) for p in paragraphs]
     open_ = sum(led) >= 3 or (going_on and _resembles_list(paragraphs))  # noqa: PLR2004
     marked = False
-    for paragraph, leads in zip(paragraphs, led, strict=True):
+    # Where entries have leaders, what comes after the last of them is no entry.
+    last = max((at for at, leads in enumerate(led) if leads), default=len(led))
+    for at, (paragraph, leads) in enumerate(zip(paragraphs, led, strict=True)):
         text = paragraph.text
         if len(text) < 60 and _CONTENTS.match(text.strip("_ ")):  # noqa: PLR2004 -- a heading
             open_ = True
             continue
-        if open_ and not leads and len(text) > 250:  # noqa: PLR2004 -- prose
+        if open_ and not leads and (at > last or len(text) > 250):  # noqa: PLR2004 -- prose
             open_ = False
         if open_:
             paragraph.role = Role.CONTENTS
@@ -131,10 +140,15 @@ def _mark_notes(items: list[Item], body: float) -> None:
     paragraphs = [item for item in items if isinstance(item, Paragraph)]
     upright = any(p.lines[0].words[0].quarter == 0 for p in paragraphs)
     notes += [p for p in paragraphs if upright and p.lines[0].words[0].quarter and p not in notes]
+    # Much smaller than notes are the labels in figures (pages 2 and 5 of pasa_arxiv.pdf).
+    for paragraph in paragraphs:
+        if paragraph.role is Role.BODY and paragraph.size < 0.72 * body:
+            paragraph.role = Role.NOTE
     for note in notes:
         if isinstance(note, Paragraph) and note.role is Role.BODY:
             note.role = Role.NOTE
-    items[:] = [item for item in items if item not in notes] + notes
+    items[:] = [item for item in items if item not in notes]
+    items += [n for n in notes if isinstance(n, Paragraph) and any(map(str.isalnum, n.text))]
 
 
 def _heading_rank(
@@ -151,10 +165,8 @@ def _heading_rank(
     letters = [char for char in text if char.isalpha()]
     depth = bookmarks.get(normal(text)) or bookmarks.get(normal(_unnumbered(text)))
     if depth is not None and letters:
-        return (1000.0 - depth,)
-    if len(letters) < 2 or text.endswith(_UNFINISHED) or _CAPTION.match(text):  # noqa: PLR2004
-        return None
-    if text[0].islower() or BULLET.match(text):
+        return (2 * BOOKMARKED - depth,)
+    if not _may_head(paragraph, body, len(letters)):
         return None
     keyword, numbered = _KEYWORD.match(text), _NUMBERED.match(text)
     capitals = text.upper() == text and len(letters) > 3  # noqa: PLR2004 -- not an abbreviation
@@ -169,6 +181,19 @@ def _heading_rank(
         float(paragraph.bold),
         float(capitals),
         -float(paragraph.italic),
+    )
+
+
+def _may_head(paragraph: Paragraph, body: float, letters: int) -> bool:
+    """Whether a short paragraph is worded like a heading: no formula, caption or list item."""
+    text = paragraph.text
+    return (
+        letters >= max(2.0, 0.5 * len(text.replace(" ", "")))
+        and not text.endswith(_UNFINISHED)
+        and not _CAPTION.match(text)
+        and not BULLET.match(text)
+        and not (text[0].islower() or text[0] in "[{")
+        and paragraph.size >= 0.75 * body
     )
 
 
@@ -192,6 +217,7 @@ def _stands_out(
     """Whether a short paragraph looks like a heading by its setting or its wording."""
     text, size = paragraph.text, paragraph.size
     ended = text.endswith(".") and not re.fullmatch(r"\S+\.", text)
+    ended = ended and not (paragraph.bold and capitals)
     if size >= 1.15 * body:
         return not ended or size >= 1.4 * body
     if ended:

@@ -22,6 +22,11 @@ SAME_LINE, RAISED = 0.2, 0.45
 Boxes do not tell: a typewriter font's are so tall that two lines of pasa_arxiv.pdf, page 5, were
 read as one; and interleaved lines of two columns set half a line apart share half their height.
 """
+TOWERING = 1.8
+"""Times a word's size from which another is a bracket or a drop cap and draws no line to itself.
+
+Without it the tall brackets on page 6 of pasa_arxiv.pdf ran lines of the other column together.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -195,7 +200,7 @@ def rows_of(words: Iterable[Word]) -> list[list[Word]]:
         for at in range(len(rows) - 1, max(-1, len(rows) - 4), -1):
             if on_line(leads[at].base, leads[at].size, word.base, word.size):
                 rows[at].append(word)
-                if word.size > leads[at].size:
+                if leads[at].size < word.size < TOWERING * leads[at].size:
                     leads[at] = word
                 break
         else:
@@ -207,8 +212,10 @@ def rows_of(words: Iterable[Word]) -> list[list[Word]]:
 
 def on_line(base: float, size: float, other_base: float, other_size: float) -> bool:
     """Whether two words (or segments) by their baselines and sizes stand on one line."""
-    larger = max(size, other_size)
-    alike = min(size, other_size) > 0.75 * larger
+    larger, smaller = max(size, other_size), min(size, other_size)
+    if larger > TOWERING * smaller:
+        return abs(base - other_base) <= SAME_LINE * smaller
+    alike = smaller > 0.75 * larger  # note signs are two thirds of their line's size
     return abs(base - other_base) <= (SAME_LINE if alike else RAISED) * larger
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,8 @@ def ruled_tables(words: list[Word], rules: Sequence[Rule]) -> tuple[list[Table],
             tables.append(table)
     free = [rule for rule in across if id(rule) not in used]
     for band in _stacks(free):
-        table, words = _between_rules(words, band)
-        if table:
-            tables.append(table)
+        found, words = _between_rules(words, band)
+        tables += found
     return tables, words
 
 
@@ -204,26 +203,38 @@ def _stacks(across: list[Rule]) -> list[list[Rule]]:
     return [group for group in groups if len(group) >= 3]  # noqa: PLR2004 -- top, head, bottom
 
 
-def _between_rules(words: list[Word], band: list[Rule]) -> tuple[Table | None, list[Word]]:
-    """Read a table that has rules across only, as typesetters draw it."""
-    left, right = band[0].left - NEAR, band[0].right + NEAR
-    top, bottom = band[0].top, band[-1].top
-    inside: list[Word] = []
-    outside: list[Word] = []
-    for word in words:
-        x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
-        (inside if left <= x <= right and top <= y <= bottom else outside).append(word)
-    rows: list[Cells] = []
-    heads = 0
+def _between_rules(words: list[Word], band: list[Rule]) -> tuple[list[Table], list[Word]]:
+    """Read tables that have rules across only, as typesetters draw them.
+
+    Rules of one width may belong to several tables: prose between two of them parts these.
+    """
+    strips: list[tuple[Rule, Rule, list[Word], list[Cells]]] = []
     for upper, lower in pairwise(band):
-        held = [word for word in inside if upper.top <= (word.top + word.bottom) / 2 <= lower.top]
-        rows += columned(segments_of(held))
-        heads = heads or len(rows)
-    several = sum(sum(map(bool, cells)) > 1 for cells in rows)
-    if len(rows) < 2 or several < 0.6 * len(rows):  # noqa: PLR2004 -- prose between rules
-        return None, words
-    edges = (left + NEAR, top, right - NEAR, bottom)
-    return Table(rows, edges, heads=heads if heads < len(rows) else 0), outside
+        left, right = band[0].left - NEAR, band[0].right + NEAR
+        held = [
+            word
+            for word in words
+            if left <= (word.left + word.right) / 2 <= right
+            and upper.top <= (word.top + word.bottom) / 2 <= lower.top
+        ]
+        strips.append((upper, lower, held, columned(segments_of(held))))
+    tables: list[Table] = []
+    taken: set[int] = set()
+    for tabular, group in groupby(strips, lambda strip: _is_tabular(strip[3])):
+        run = list(group)
+        rows = [cells for *_, parts in run for cells in parts]
+        if not tabular or len(rows) < _LEAST_ROWS:
+            continue
+        heads = next((len(parts) for *_, parts in run if parts), 0)
+        edges = (band[0].left, run[0][0].top, band[0].right, run[-1][1].top)
+        tables.append(Table(rows, edges, heads=heads if heads < len(rows) else 0))
+        taken.update(id(word) for _, _, held, _ in run for word in held)
+    return tables, [word for word in words if id(word) not in taken]
+
+
+def _is_tabular(rows: list[Cells]) -> bool:
+    """Whether most rows of a strip between two rules have more than one cell; an empty one does."""
+    return not rows or sum(sum(map(bool, cells)) > 1 for cells in rows) >= 0.6 * len(rows)
 
 
 def columned(rows: list[list[Line]]) -> list[Cells]:

@@ -34,7 +34,7 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\v\f\r\x1b"))
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 # What may stand before the root element: declarations, comments, white space.
-_PROLOG = r"\s*(?:<\?[^>]*\?>\s*|<!--.*?-->\s*)*"
+_PROLOG = r"\s*(?:<\?[^>]*\?>\s*|<!--(?:(?!-->).)*-->\s*)*"
 _HTML = re.compile(_PROLOG + r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _DOCTYPE = r"(?:<!DOCTYPE\s[^\[>]*(?:\[.*?\]\s*)?>\s*)?"
 _ROOT = re.compile(_PROLOG + _DOCTYPE + _PROLOG + r"<([A-Za-z_][\w.:-]*)", re.DOTALL)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kb.analysis import fold, term_number, terms
-from kb.answers.question import asked_for, has_shape
+from kb.answers.question import asked_for, fitness
 from kb.answers.verify import quote_spans, verify
 from kb.model import Answer, Citation, Role, Sentence
 from kb.sentences import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import numpy as np
     from numpy.typing import NDArray
@@ -31,11 +32,19 @@ if TYPE_CHECKING:
 
 MAX_SENTENCES = 5
 MAX_PER_DOCUMENT = 2
-MAX_QUOTE = 900
+# A definition of EU law can fill a passage; a list is quoted with its points up to this length.
+MAX_LIST = 900
 MIN_WORDS = 4
-# Sentences encoded for one question; 40 take about 80 ms on two cores.
-MAX_ENCODED = 40
+# Sentences encoded for one question; 48 take about 100 ms on two cores.
+MAX_ENCODED = 48
 NEAREST = 5
+# A name or a number that a question gives is what it is about: it counts twice.
+NAME_WEIGHT = 2.0
+# A word that a handful of passages hold, or none, may have been said otherwise there: it counts no
+# more than one that every four-hundredth holds.
+MAX_RARITY = 6.0
+# A number, or a capital that does not open the question.
+_NAMES = re.compile(r"(?<=[\s'’(«“\"])[A-ZÀ-Ý][\w-]*|\d[\d/.,]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,8 @@ class Evidence:
 
     ``coverage`` is the share of the question's terms, weighed by rarity, that the passage with its
     title and headings holds; ``sentence`` the share that the sentence itself holds. A passage that
-    covers little must be close in meaning (``cosine``).
+    covers less must be close in meaning (``cosine``) and hold every name and number of the
+    question.
     """
 
     coverage: float = 0.62
@@ -54,27 +64,57 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """What the parts of a sentence's score count.
+
+    ``own`` is the share of the question that the sentence holds; ``around`` that of its title,
+    its headings and the sentence before it, which says what "it" is, and ``around_fact`` the same
+    where the sentence states the kind of fact that is asked for; ``passage`` that of the whole
+    passage; ``cosine`` its closeness in meaning; ``shape`` for stating that kind of fact; ``rank``
+    for the rank of its passage; ``note`` for standing in a footnote.
+    """
+
+    own: float = 1.0
+    around: float = 0.3
+    around_fact: float = 0.6
+    passage: float = 0.4
+    cosine: float = 0.6
+    shape: float = 0.3
+    rank: float = 0.25
+    note: float = -0.3
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
+    """Parts of a passage that can stand as a quote: a sentence, or a table's header and a row."""
+
     hit: Hit
-    start: int
-    end: int
+    parts: tuple[tuple[int, int], ...]
     coverage: float
     own: float
-    score: float = 0.0
+    named: bool
+    score: float
     cosine: float = 0.0
 
     @property
     def text(self) -> str:
-        return self.hit.passage.text[self.start : self.end]
+        return "\n".join(self.hit.passage.text[start:end] for start, end in self.parts)
 
 
 class AnswerExtractor:
     """Chooses, orders and cites sentences."""
 
-    def __init__(self, record: Record, encoder: Encoder, evidence: Evidence | None = None) -> None:
+    def __init__(
+        self,
+        record: Record,
+        encoder: Encoder,
+        evidence: Evidence | None = None,
+        weights: Weights | None = None,
+    ) -> None:
         self._record = record
         self._encoder = encoder
         self._evidence = evidence or Evidence()
+        self._weights = weights or Weights()
 
     def answer(
         self,
@@ -89,11 +129,8 @@ class AnswerExtractor:
         ``vector`` is the question's, of the encoder's dimension; ``rarity`` the inverse document
         frequency of its terms.
         """
-        asked = asked_for(question)
-        weights = _term_weights(question, language, rarity)
-        candidates = _candidates(hits, weights)
-        ranked = self._rank(candidates, vector, asked, len(hits))
-        chosen = self._choose(ranked)
+        candidates = self._candidates(hits, _Question.of(question, language, rarity))
+        chosen = self._choose(self._rank(candidates, vector))
         cited, citations = self._cite(chosen)
         return Answer(
             question=question,
@@ -103,37 +140,48 @@ class AnswerExtractor:
             nearest=() if cited else _nearest(hits),
         )
 
-    def _rank(
-        self,
-        candidates: list[_Candidate],
-        vector: NDArray[np.float32],
-        asked: Asked,
-        hits: int,
-    ) -> list[_Candidate]:
-        """Score the most promising sentences by terms, meaning, shape and their passage's rank."""
-        candidates.sort(key=lambda c: (-(c.own + c.coverage), c.hit.rank, c.start))
-        candidates = candidates[:MAX_ENCODED]
-        if not candidates:
-            return []
-        vectors = self._encoder.encode_passages([candidate.text for candidate in candidates])
-        cosines = vectors @ vector
-        scored = []
-        for candidate, cosine in zip(candidates, cosines, strict=True):
-            shape = 0.25 if has_shape(candidate.text, asked) else 0.0
-            rank = 0.25 * (1 - (candidate.hit.rank - 1) / max(hits, 1))
-            score = candidate.own + 0.4 * candidate.coverage + 0.6 * float(cosine) + shape + rank
-            scored.append(
-                _Candidate(
-                    candidate.hit,
-                    candidate.start,
-                    candidate.end,
-                    candidate.coverage,
-                    candidate.own,
-                    score,
-                    float(cosine),
-                )
+    def _candidates(self, hits: Sequence[Hit], question: _Question) -> list[_Candidate]:
+        """Every sentence of the hits with its score but for its closeness in meaning."""
+        weights = self._weights
+        found: list[_Candidate] = []
+        for hit in hits:
+            passage = hit.passage
+            if passage.role in {Role.CONTENTS, Role.REFERENCES, Role.HEADING}:
+                continue
+            titles = question.held(f"{hit.document.title} {passage.heading}", passage.language)
+            whole = titles | question.held(passage.text, passage.language)
+            coverage = question.share(whole)
+            from_hit = (
+                weights.passage * coverage
+                + weights.rank * (1 - (hit.rank - 1) / len(hits))
+                + weights.note * (passage.role is Role.NOTE)
             )
-        return sorted(scored, key=lambda c: (-c.score, c.hit.rank, c.start))
+            before: AbstractSet[str] = frozenset()
+            for parts in quotable(passage):
+                text = "\n".join(passage.text[start:end] for start, end in parts)
+                own = question.held(text, passage.language)
+                fits = fitness(text, question.shape, own, passage.language)
+                around = weights.around_fact if fits else weights.around
+                outside = around * question.share((titles | before) - own)
+                held = weights.own * question.share(own) + outside
+                score = from_hit + held + weights.shape * fits
+                named = question.names <= whole
+                found.append(_Candidate(hit, parts, coverage, held, named, score))
+                before = own
+        return found
+
+    def _rank(self, candidates: list[_Candidate], vector: NDArray[np.float32]) -> list[_Candidate]:
+        """The most promising sentences, best first, now also by their closeness in meaning."""
+        promising = sorted(candidates, key=_best_first)[:MAX_ENCODED]
+        if not promising:
+            return []
+        cosines = self._encoder.encode_passages([c.text for c in promising]) @ vector
+        weight = self._weights.cosine
+        scored = [
+            replace(candidate, score=candidate.score + weight * cosine, cosine=cosine)
+            for candidate, cosine in zip(promising, map(float, cosines), strict=True)
+        ]
+        return sorted(scored, key=_best_first)
 
     def _choose(self, ranked: list[_Candidate]) -> list[_Candidate]:
         """Keep what is evidence, close to the best, not said twice, few sentences a document."""
@@ -162,12 +210,17 @@ class AnswerExtractor:
         needed = self._evidence
         covered = candidate.coverage >= needed.coverage and candidate.own >= needed.sentence
         near = candidate.coverage >= needed.low_coverage and candidate.cosine >= needed.cosine
-        return covered or near
+        return covered or (near and candidate.named)
 
     def _cite(self, chosen: list[_Candidate]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:
         """Number the citations; a quote that is not on its page is not shown."""
         quotes = [
-            (c.hit.passage, quote_spans(c.hit.passage, c.start, c.end), c.text) for c in chosen
+            (
+                c.hit.passage,
+                tuple(span for part in c.parts for span in quote_spans(c.hit.passage, *part)),
+                c.text,
+            )
+            for c in chosen
         ]
         verified = verify(self._record, quotes)
         cited: list[Sentence] = []
@@ -182,64 +235,71 @@ class AnswerExtractor:
         return tuple(cited), tuple(citations)
 
 
-def _term_weights(question: str, language: str, rarity: Mapping[int, float]) -> dict[str, float]:
-    """The question's own terms and how much each counts, adding up to 1."""
-    weights: dict[str, float] = {}
-    for term in terms(question, language):
-        weights[term] = rarity.get(term_number(term), 0.0)
-    total = sum(weights.values())
-    return {term: weight / total for term, weight in weights.items()} if total else {}
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question's own terms with how much each counts, adding up to 1; those that are names."""
+
+    weights: dict[str, float]
+    names: frozenset[str]
+    shape: Asked
+
+    @classmethod
+    def of(cls, question: str, language: str, rarity: Mapping[int, float]) -> _Question:
+        names = frozenset(terms(" ".join(_NAMES.findall(question)), language))
+        weights: dict[str, float] = {}
+        for term in terms(question, language):
+            rare = rarity.get(term_number(term), 0.0)
+            weights[term] = NAME_WEIGHT * rare if term in names else min(rare, MAX_RARITY)
+        total = sum(weights.values()) or 1.0
+        shares = {term: weight / total for term, weight in weights.items()}
+        return cls(shares, names, asked_for(question))
+
+    def held(self, text: str, language: str) -> set[str]:
+        """The question's terms that a text holds."""
+        return self.weights.keys() & set(terms(text, language))
+
+    def share(self, held: AbstractSet[str]) -> float:
+        """How much of the question these terms are."""
+        return sum(self.weights[term] for term in held)
 
 
-def _candidates(hits: Sequence[Hit], weights: Mapping[str, float]) -> list[_Candidate]:
-    found: list[_Candidate] = []
-    for hit in hits:
-        passage = hit.passage
-        if passage.role in {Role.CONTENTS, Role.REFERENCES, Role.HEADING}:
-            continue
-        around = _held(f"{hit.document.title} {passage.heading}", passage.language, weights)
-        whole = around | _held(passage.text, passage.language, weights)
-        coverage = sum(weights[term] for term in whole)
-        for start, end in _quotable(passage):
-            own = _held(passage.text[start:end], passage.language, weights)
-            found.append(
-                _Candidate(
-                    hit,
-                    start,
-                    end,
-                    coverage,
-                    sum(weights[t] for t in own) + 0.3 * sum(weights[t] for t in around - own),
-                )
-            )
-    return found
+def _best_first(candidate: _Candidate) -> tuple[float, int, tuple[tuple[int, int], ...]]:
+    return -candidate.score, candidate.hit.rank, candidate.parts
 
 
-def _held(text: str, language: str, weights: Mapping[str, float]) -> set[str]:
-    return weights.keys() & set(terms(text, language))
+def quotable(passage: Passage) -> list[tuple[tuple[int, int], ...]]:
+    """What of a passage can stand as a quote, each as parts of its text.
 
-
-def _quotable(passage: Passage) -> list[tuple[int, int]]:
-    """Sentences of a passage that can stand as a quote; a list's opening takes its points along."""
+    A row of a table comes with the table's header, the opening of a list with its points.
+    """
+    if passage.role is Role.TABLE:
+        return _rows(passage.text)
     found = sentences(passage.text, passage.language)
-    quotable: list[tuple[int, int]] = []
+    quotes: list[tuple[tuple[int, int], ...]] = []
     for position, (start, end) in enumerate(found):
         last = end
         if passage.text[end - 1] == ":":
             for _, following in found[position + 1 :]:
-                if following - start > MAX_QUOTE:
+                if following - start > MAX_LIST:
                     break
                 last = following
         if _is_sentence(passage.text[start:last]):
-            quotable.append((start, last))
-    return quotable
+            quotes.append(((start, last),))
+    return quotes
+
+
+def _rows(text: str) -> list[tuple[tuple[int, int], ...]]:
+    lines = [match.span() for match in re.finditer(r"[^\n]+", text)]
+    rows = [line for line in lines if "|" in text[slice(*line)]]
+    if len(rows) <= 1:
+        return [(line,) for line in lines if _is_sentence(text[slice(*line)])]
+    return [(rows[0], row) for row in rows[1:]]
 
 
 def _is_sentence(text: str) -> bool:
-    """Not a heading or a fragment: a few words, and an end or a table row."""
+    """Not a heading or a fragment: a few words and an end, or many words."""
     words = len(text.split())
-    if words < MIN_WORDS or len(text) > MAX_QUOTE:
-        return False
-    return text[-1] in ".;:!?»”)" or words >= 2 * MIN_WORDS or "|" in text
+    return words >= MIN_WORDS and (text[-1] in ".;:!?»”)" or words >= 2 * MIN_WORDS)
 
 
 def _nearest(hits: Sequence[Hit]) -> tuple[Hit, ...]:

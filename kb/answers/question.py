@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import TYPE_CHECKING
+
+from kb.analysis import terms
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 
 class Asked(Enum):
@@ -12,6 +18,7 @@ class Asked(Enum):
     AMOUNT = "amount"
     DATE = "date"
     NUMBER = "number"
+    DURATION = "duration"
     DEFINITION = "definition"
     ANYTHING = "anything"
 
@@ -36,6 +43,11 @@ _SHAPES = {
         r"|\d{1,2}[./]\d{1,2}[./]\d{2,4})\b",
         re.IGNORECASE,
     ),
+    Asked.DURATION: re.compile(
+        rf"(?:\d|\b(?:{_NUMBER_WORDS})\b).{{0,20}}\b(?:jours?|semaines?|mois|ans?|années?|heures?"
+        r"|days?|weeks?|months?|years?|hours?)\b",
+        re.IGNORECASE,
+    ),
     Asked.NUMBER: re.compile(rf"\d|\b(?:{_NUMBER_WORDS})\b", re.IGNORECASE),
     Asked.DEFINITION: re.compile(
         r"[’'”»]\s*(?:,[^,]{0,60},)?\s*(?:means?\b|:|désigne)"
@@ -45,26 +57,49 @@ _SHAPES = {
     ),
 }
 _AMOUNT_ASKED = (
-    r"\b(?:plafond|plafonds|montant|montants|budget|taux|prix|coût|ceiling|cap|amount|rate"
-    r"|how much|threshold|seuil|cofinancement|co-financing|euros?|maximum)\b"
-    r"|\b(?:largest|highest|plus grande?|plus élevée?)\b"
+    r"\b(?:plafonds?|montants?|budgets?|taux|prix|coûts?|seuils?|dotations?|enveloppes?|euros?"
+    r"|cofinancement|ceilings?|caps?|amounts?|rates?|how (?:much|large|big|high)|size|thresholds?"
+    r"|co-financing|costs?|maxim(?:um|al|ale)|share|part)\b"
+    r"|\b(?:largest|highest|lowest|smallest|plus (?:grande?|élevée?|haute?|petite?|faible))\b"
 )
 _DATE_ASKED = (
     r"\b(?:quand|date|dates|depuis quand|when|deadline|échéance|until|jusqu['’]à quand"
     r"|quelle année|which year|what year)\b"
 )
-_NUMBER_ASKED = r"\b(?:combien|nombre|how many|how long|quelle durée|number of)\b"
+_DURATION_ASKED = (
+    r"\b(?:délais?|how long|quelle durée|combien (?:de temps|d['’]années|de mois|de jours|d['’]ans)"
+    r"|how many (?:days|months|years|weeks)|time limit)\b"
+)
+_NUMBER_ASKED = r"\b(?:combien|nombre|how many|number of)\b"
 _DEFINITION_ASKED = (
     r"\bqu['’]est[- ]ce qu|\bqu['’]entend|\bdéfinition|\bdéfinit?\b|\bwhat (?:is|are)\b"
     r"|\bdefinition\b|\bdefine[ds]?\b|\bmean(?:s|t)?\b|\bsignifie\b|\bc['’]est quoi"
 )
 _QUESTIONS = (
+    (Asked.DURATION, _DURATION_ASKED),
     (Asked.AMOUNT, _AMOUNT_ASKED),
     (Asked.DATE, _DATE_ASKED),
     (Asked.NUMBER, _NUMBER_ASKED),
     (Asked.DEFINITION, _DEFINITION_ASKED),
 )
 _PATTERNS = tuple((asked, re.compile(pattern, re.IGNORECASE)) for asked, pattern in _QUESTIONS)
+
+
+# A term in quotation marks that the sentence goes on to define.
+_DEFINED = re.compile(
+    r"[‘'«“\"]\s?(?P<term>[^‘’«»“”\"]{2,80}?)\s?[’'»”\"]\s*(?:\([^)]{1,60}\)\s*)?,?"
+    r"(?:[^.;:’»”]{0,80},)?\s*(?:means?\b|:|désignent?\b|est défini|s['’]entend)",
+    re.IGNORECASE,
+)
+# An act is cited with numbers and a date that state no fact of the sentence's own.
+_ACT = re.compile(
+    rf"(?:\(U?E[UC]?\)|\b(?:no|n°|nos|No)\b|\bRegulation\b|\bDirective\b|\bDecision\b|\brèglement\b"
+    rf"|\bdirective\b|\bdécision\b)\s*(?:\(U?E[UC]?\)\s*)?(?:(?:no|n°)\s*)?\d+/\d+(?:/[A-Z]+)?"
+    rf"(?:[^.;\d]{{0,80}}?\b(?:of|du)\s+\d{{1,2}}(?:er)?\s+(?:{_MONTHS})\s+\d{{4}})?",
+    re.IGNORECASE,
+)
+# "How many …" is not answered by the year it was.
+_YEAR = re.compile(r"\b(?:19|20)\d{2}\b")
 
 
 def asked_for(question: str) -> Asked:
@@ -75,7 +110,19 @@ def asked_for(question: str) -> Asked:
     return Asked.ANYTHING
 
 
-def has_shape(sentence: str, asked: Asked) -> bool:
-    """Whether a sentence states such a fact."""
+def fitness(sentence: str, asked: Asked, held: AbstractSet[str], language: str) -> float:
+    """How well a sentence has the shape that is asked for: 0, 1, or 2 for a definition.
+
+    ``held`` are the question's terms that the sentence holds. A definition counts twice where the
+    term that it defines is what is asked about, once where it only looks like one.
+    """
+    if asked is Asked.DEFINITION:
+        for match in _DEFINED.finditer(sentence):
+            term = set(terms(match["term"], language))
+            if term and term == held & term and len(held - term) <= len(term):
+                return 2.0 if term == held else 1.5
+    sentence = _ACT.sub("", sentence)
+    if asked is Asked.NUMBER:
+        sentence = _YEAR.sub("", sentence)
     shape = _SHAPES.get(asked)
-    return shape is not None and shape.search(sentence) is not None
+    return 1.0 if shape is not None and shape.search(sentence) else 0.0

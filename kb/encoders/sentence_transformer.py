@@ -59,6 +59,8 @@ class SentenceTransformerEncoder:
         return self._encode(texts)
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
         with self._lock:  # a model is not safe to share; two cores gain nothing from two calls
             vectors = self._model.encode(
                 list(texts), batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False

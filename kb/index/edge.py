@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kb.model import Filters, Visibility
 
 _UNFINISHED = ".building"
+_GONE = ".gone"
 
 
 class EdgeIndex:
@@ -61,7 +62,14 @@ class EdgeIndex:
 
     def reader(self, generation: int) -> EdgeReader:
         """Open a generation for queries."""
-        return EdgeReader(_load(self._newest(generation)))
+        folder = self._newest(generation)
+        try:
+            return EdgeReader(_load(folder))
+        except StoreError:
+            newest = self._newest(generation)
+            if newest == folder:
+                raise
+            return EdgeReader(_load(newest))  # a removal has just put the next revision in place
 
     def writer(self, generation: int, parent: int | None) -> EdgeWriter:
         """Begin a generation as a copy of its parent, or empty."""
@@ -88,7 +96,7 @@ class EdgeIndex:
         """Delete generations; readers that have them open go on."""
         for generation in generations:
             for path in self._folders(f"{generation}.*"):
-                shutil.rmtree(path, ignore_errors=True)
+                _delete(path)
 
     def _revise(self, generation: int, operation: UpdateOperation) -> None:
         old = self._newest(generation)
@@ -96,7 +104,9 @@ class EdgeIndex:
         shard = self._begin(target, old)
         shard.update(operation)
         EdgeWriter(shard, _building(target), target).finish()
-        shutil.rmtree(old, ignore_errors=True)
+        for path in self._folders(f"{generation}.*"):
+            if path != target:  # the old revision, and what a crash left of others
+                _delete(path)
 
     def _begin(self, target: Path, source: Path | None) -> EdgeShard:
         building = _building(target)
@@ -117,6 +127,16 @@ class EdgeIndex:
 
 def _building(target: Path) -> Path:
     return target.with_name(target.name + _UNFINISHED)
+
+
+def _delete(folder: Path) -> None:
+    """Take a folder away at once, so that nobody opens one that is half deleted."""
+    gone = folder.with_name(folder.name + _GONE)
+    try:
+        folder.rename(gone)
+    except OSError:
+        gone = folder  # left by a crash under that name already, or vanished
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _revision(folder: Path) -> int:

@@ -67,10 +67,11 @@ class Generations:
             self._view = None
 
     def _take(self) -> View:
-        generation = self._record.current_id()
-        if generation is None:
-            raise StoreError("The knowledge base is empty. Ingest documents: kb ingest PATH")
         with self._lock:
+            # Asked under the lock: a thread with an older answer would go back to that generation.
+            generation = self._record.current_id()
+            if generation is None:
+                raise StoreError("The knowledge base is empty. Ingest documents: kb ingest PATH")
             if self._view is None or self._view.generation != generation:
                 opened = View(generation, self._index.reader(generation))
                 if self._view is not None and self._view.users == 0:

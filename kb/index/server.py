@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qdrant_client import QdrantClient, models
@@ -12,7 +13,7 @@ from kb.index.base import Scored, unseen_rarity
 from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -160,7 +161,8 @@ class ServerReader:
             for number in terms.indices
         ]
         unseen = unseen_rarity(self.count())
-        answers = self._client.query_batch_points(self._collection, requests)
+        with _answered():
+            answers = self._client.query_batch_points(self._collection, requests)
         return {
             number: _rarity(answer.points, number) or unseen
             for number, answer in zip(terms.indices, answers, strict=True)
@@ -169,14 +171,16 @@ class ServerReader:
     def ids(self) -> set[str]:
         """Every passage id in this generation."""
         found: set[str] = set()
-        for records in _scroll(self._client, self._collection, with_vectors=False):
-            found.update(str(record.id) for record in records)
+        with _answered():
+            for records in _scroll(self._client, self._collection, with_vectors=False):
+                found.update(str(record.id) for record in records)
         return found
 
     def count(self, filters: Filters | None = None) -> int:
         """How many passages this generation holds, or how many pass the filters."""
         condition = None if filters is None else _filter(filters, None)
-        return self._client.count(self._collection, condition, exact=True).count
+        with _answered():
+            return self._client.count(self._collection, condition, exact=True).count
 
     def close(self) -> None:
         """Nothing to release: the connection serves every generation."""
@@ -189,14 +193,15 @@ class ServerReader:
         limit: int,
         among: Collection[str] | None,
     ) -> list[Scored]:
-        found = self._client.query_points(
-            self._collection,
-            query=query,
-            using=using,
-            query_filter=_filter(filters, among),
-            limit=limit,
-            with_payload=False,
-        )
+        with _answered():
+            found = self._client.query_points(
+                self._collection,
+                query=query,
+                using=using,
+                query_filter=_filter(filters, among),
+                limit=limit,
+                with_payload=False,
+            )
         return [Scored(str(point.id), point.score) for point in found.points]
 
 
@@ -243,6 +248,18 @@ class ServerWriter:
     def abort(self) -> None:
         """Delete what was written."""
         self._client.delete_collection(self._collection)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say what to do when the server fails, or when a run has just discarded the collection."""
+    try:
+        yield
+    except (ApiException, ValueError) as error:  # a ValueError in the client's local mode
+        raise StoreError(
+            f"The Qdrant server did not answer the query: {error}. Ask again; if that does not "
+            "help, `kb doctor` looks at the index."
+        ) from None
 
 
 def _copy(client: QdrantClient, source: str, target: str) -> None:

@@ -166,6 +166,12 @@ class Record:
         with self.engine.connect() as connection:
             return [rows.document_of(row) for row in connection.execute(query)]
 
+    def count_documents(self, generation: int, visibilities: Collection[Visibility]) -> int:
+        """How many current documents there are."""
+        listed = _visible(generation, visibilities).where(members.c.current).subquery()
+        with self.engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(listed)) or 0
+
     def page(
         self,
         generation: int,

@@ -58,6 +58,7 @@ class KnownSource:
     document_id: str
     number: int
     indexed: bool
+    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,9 @@ class Draft:
     def sources(self, path: str | None = None) -> list[KnownSource]:
         """Every known file, or the one at a path."""
         query = (
-            select(sources, versions.c.document_id, versions.c.number)
+            select(sources, versions.c.document_id, versions.c.number, documents.c.removed)
             .join(versions, versions.c.key == sources.c.version_key)
+            .join(documents, documents.c.id == versions.c.document_id)
             .where(sources.c.generation == self.id)
             .order_by(sources.c.path)
         )
@@ -119,6 +121,7 @@ class Draft:
                     row.document_id,
                     row.number,
                     row.indexed,
+                    row.removed is not None,
                 )
                 for row in connection.execute(query)
             ]
@@ -241,11 +244,17 @@ class Draft:
                     document = rows.with_metadata(document, changed[row.key])
                 yield document, rows.load_passages(connection, row)
 
-    def publish(self, changed: Mapping[int, Metadata], restored: Sequence[str]) -> list[int]:
+    def publish(
+        self,
+        changed: Mapping[int, Metadata],
+        restored: Sequence[str],
+        narrowed: Mapping[str, Visibility],
+    ) -> list[int]:
         """Make this generation current, with changed metadata, in one transaction.
 
         ``changed`` maps version keys to their new metadata; ``restored`` are documents whose
-        removal is taken back. Returns the generations that are no longer kept.
+        removal is taken back; ``narrowed`` those none of whose versions is to be seen more widely
+        than said. Returns the generations that are no longer kept.
         """
         with self._engine.begin() as connection:
             for key, metadata in changed.items():
@@ -253,6 +262,15 @@ class Draft:
                     update(versions)
                     .where(versions.c.key == key)
                     .values(**rows.metadata_values(metadata))
+                )
+            for document_id, visibility in narrowed.items():
+                connection.execute(
+                    update(versions)
+                    .where(
+                        versions.c.document_id == document_id,
+                        versions.c.visibility.in_(wider(visibility)),
+                    )
+                    .values(visibility=visibility)
                 )
             if restored:
                 connection.execute(
@@ -275,6 +293,12 @@ class Draft:
         """Forget this generation and everything written for it."""
         with self._engine.begin() as connection:
             _forget_unpublished(connection)
+
+
+def wider(visibility: Visibility) -> tuple[Visibility, ...]:
+    """The visibilities by which more people see a document than by this one."""
+    widest_first = tuple(Visibility)
+    return widest_first[: widest_first.index(visibility)]
 
 
 def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:

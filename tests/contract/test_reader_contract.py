@@ -36,7 +36,9 @@ HTML = """<!DOCTYPE html><html lang="fr"><head><title>Le prêt d’échelles</ti
 frais, pour la durée d’un chantier ordinaire et selon les places disponibles au dépôt.</p>
 <table><tr><th>Échelle</th><th>Mètres</th></tr><tr><td>Petite</td><td>2</td></tr></table></main>
 </body></html>"""
-MARKDOWN = "# Le prêt d’échelles\n\nUne **échelle** est prêtée.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+MARKDOWN = (
+    "# Le prêt d’échelles\n\nUne **échelle** est prêtée.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+)
 TEXT = "Une e\u0301chelle est prêtée.\r\n\r\nElle est rendue propre.\fDeuxième feuillet."
 TABLE = "Nom;Mètres\nPetite échelle;2\nGrande échelle;5\n"
 
@@ -89,6 +91,7 @@ SAMPLES = {
 
 
 def source_of(path: Path) -> Source:
+    """Return the source of a file."""
     return Source(path, path.name, path.read_bytes()[: 64 * 1024])
 
 
@@ -105,22 +108,26 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Reader, Source
 
 
 def test_every_reader_has_a_sample_here() -> None:
+    """Every reader has a sample here."""
     assert {name.split(" ", maxsplit=1)[0] for name in SAMPLES} == set(READERS)
 
 
 def test_preferences_are_distinct() -> None:
+    """Preferences are distinct."""
     spare = "pdf" if importlib.util.find_spec("ingest.readers.pdf") is None else ""
     preferences = [reader(name).preference for name in READERS if name != spare]
     assert len(set(preferences)) == len(preferences)
 
 
 def test_the_registry_chooses_the_reader_that_accepts(case: tuple[Reader, Source]) -> None:
+    """The registry chooses the reader that accepts."""
     expected, source = case
     assert expected.accepts(source)
     assert reader_for(source).name == expected.name
 
 
 def test_a_reader_refuses_what_others_read(case: tuple[Reader, Source]) -> None:
+    """A reader refuses what others read."""
     expected, source = case
     for name in READERS:
         if name not in {expected.name, "pdf"}:
@@ -128,6 +135,7 @@ def test_a_reader_refuses_what_others_read(case: tuple[Reader, Source]) -> None:
 
 
 def test_pages_hold_text_and_are_numbered_from_one(case: tuple[Reader, Source]) -> None:
+    """Pages hold text and are numbered from one."""
     expected, source = case
     pages = expected.read(source).pages
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))
@@ -135,6 +143,7 @@ def test_pages_hold_text_and_are_numbered_from_one(case: tuple[Reader, Source]) 
 
 
 def test_page_text_is_nfc_without_control_characters(case: tuple[Reader, Source]) -> None:
+    """Page text is nfc without control characters."""
     expected, source = case
     for page in expected.read(source).pages:
         assert unicodedata.is_normalized("NFC", page.text)
@@ -142,6 +151,7 @@ def test_page_text_is_nfc_without_control_characters(case: tuple[Reader, Source]
 
 
 def test_blocks_are_ordered_and_exact(case: tuple[Reader, Source]) -> None:
+    """Blocks are ordered and exact."""
     expected, source = case
     for page in expected.read(source).pages:
         end = 0
@@ -155,6 +165,7 @@ def test_blocks_are_ordered_and_exact(case: tuple[Reader, Source]) -> None:
 
 
 def test_table_headers_lie_on_the_page(case: tuple[Reader, Source]) -> None:
+    """Table headers lie on the page."""
     expected, source = case
     for page in expected.read(source).pages:
         for block in page.blocks:
@@ -164,16 +175,19 @@ def test_table_headers_lie_on_the_page(case: tuple[Reader, Source]) -> None:
 
 
 def test_reading_twice_gives_the_same(case: tuple[Reader, Source]) -> None:
+    """Reading twice gives the same."""
     expected, source = case
     assert expected.read(source) == expected.read(source)
 
 
 def test_only_the_pdf_reader_gives_physical_pages(case: tuple[Reader, Source]) -> None:
+    """Only the pdf reader gives physical pages."""
     expected, source = case
     assert expected.read(source).paged is (expected.name == "pdf")
 
 
 def test_an_empty_file_is_unreadable(case: tuple[Reader, Source]) -> None:
+    """An empty file is unreadable."""
     expected, source = case
     source.path.write_bytes(b"")
     with pytest.raises(UnreadableError, match=source.name):
@@ -181,6 +195,7 @@ def test_an_empty_file_is_unreadable(case: tuple[Reader, Source]) -> None:
 
 
 def test_a_vanished_file_is_unreadable(case: tuple[Reader, Source]) -> None:
+    """A vanished file is unreadable."""
     expected, source = case
     source.path.unlink()
     with pytest.raises(UnreadableError, match=source.name):
@@ -188,6 +203,7 @@ def test_a_vanished_file_is_unreadable(case: tuple[Reader, Source]) -> None:
 
 
 def test_a_truncated_file_is_read_or_unreadable(case: tuple[Reader, Source]) -> None:
+    """A truncated file is read or unreadable."""
     expected, source = case
     data = source.path.read_bytes()
     for share in (0.2, 0.5, 0.9):

@@ -22,7 +22,10 @@ blocks = st.lists(
 
 
 @given(blocks)
-def test_blocks_are_exact_ordered_and_apart(given_blocks: list[tuple[str, Role, bool, bool]]) -> None:
+def test_blocks_are_exact_ordered_and_apart(
+    given_blocks: list[tuple[str, Role, bool, bool]],
+) -> None:
+    """Blocks are exact ordered and apart."""
     sections = Sections()
     for text, role, begins, header in given_blocks:
         if begins:
@@ -41,6 +44,7 @@ def test_blocks_are_exact_ordered_and_apart(given_blocks: list[tuple[str, Role, 
 
 
 def test_paragraphs_are_set_apart_by_a_blank_line_and_rows_by_a_newline() -> None:
+    """Paragraphs are set apart by a blank line and rows by a newline."""
     sections = Sections()
     sections.add("Before.")
     sections.add("a | b", Role.TABLE, header_row=True)
@@ -50,6 +54,7 @@ def test_paragraphs_are_set_apart_by_a_blank_line_and_rows_by_a_newline() -> Non
 
 
 def test_rows_point_to_all_rows_of_their_header() -> None:
+    """Rows point to all rows of their header."""
     sections = Sections()
     sections.add("Sums", Role.TABLE, header_row=True)
     sections.add("a | b", Role.TABLE, header_row=True)
@@ -60,6 +65,7 @@ def test_rows_point_to_all_rows_of_their_header() -> None:
 
 
 def test_a_second_table_has_its_own_header() -> None:
+    """A second table has its own header."""
     sections = Sections()
     for words, header in (("a", True), ("1", False), ("b", True), ("2", False)):
         sections.add(words, Role.TABLE, header_row=header)
@@ -69,6 +75,7 @@ def test_a_second_table_has_its_own_header() -> None:
 
 
 def test_text_between_tables_ends_the_header() -> None:
+    """Text between tables ends the header."""
     sections = Sections()
     sections.add("a", Role.TABLE, header_row=True)
     sections.add("Words.")
@@ -77,6 +84,7 @@ def test_text_between_tables_ends_the_header() -> None:
 
 
 def test_an_empty_section_leaves_no_page() -> None:
+    """An empty section leaves no page."""
     sections = Sections()
     sections.begin("empty")
     sections.add(" \u200b\n ")
@@ -86,6 +94,7 @@ def test_an_empty_section_leaves_no_page() -> None:
 
 
 def test_an_overlong_section_goes_on_under_the_same_label() -> None:
+    """An overlong section goes on under the same label."""
     sections = Sections()
     sections.begin("Annex")
     for _ in range(3):
@@ -94,5 +103,6 @@ def test_an_overlong_section_goes_on_under_the_same_label() -> None:
 
 
 def test_nothing_at_all_is_unreadable() -> None:
+    """Nothing at all is unreadable."""
     with pytest.raises(UnreadableError, match=r"note\.txt holds no text"):
         Sections().parsed(SOURCE)

@@ -33,25 +33,33 @@ PAGE = f"""<!DOCTYPE html><html lang="fr-FR"><head><title>Échelles - Site</titl
 
 
 def read(folder: Path, page: str | bytes) -> Parsed:
+    """Read a file of these contents."""
     path = folder / "page.html"
     path.write_bytes(page.encode() if isinstance(page, str) else page)
     return HtmlReader().read(Source(path, path.name, path.read_bytes()[:65536]))
 
 
 def test_main_text_without_menus_in_sections(tmp_path: Path) -> None:
+    """Main text without menus in sections."""
     parsed = read(tmp_path, PAGE)
     text = "\n".join(page.text for page in parsed.pages)
     assert len(parsed.pages) == 3
     assert not [word for word in ("Accueil", "Plan du site", "Mentions", "alert") if word in text]
     assert "Le prêt dure 3 mois ; il est gratuit." in text
-    assert [page.blocks[-1].path[-1] for page in parsed.pages] == ["Les échelles", "Prêt", "Tailles"]
+    assert [page.blocks[-1].path[-1] for page in parsed.pages] == [
+        "Les échelles",
+        "Prêt",
+        "Tailles",
+    ]
 
 
 def test_numbered_points_keep_the_number_shown(tmp_path: Path) -> None:
+    """Numbered points keep the number shown."""
     assert "2. La rendre propre et sèche." in read(tmp_path, PAGE).pages[1].text
 
 
 def test_tables_become_rows_under_their_header(tmp_path: Path) -> None:
+    """Tables become rows under their header."""
     page = read(tmp_path, PAGE).pages[2]
     assert page.text.endswith("Taille | Mètres\nPetite | 2")
     assert page.blocks[-1].role is Role.TABLE
@@ -59,17 +67,29 @@ def test_tables_become_rows_under_their_header(tmp_path: Path) -> None:
 
 
 def test_the_head_states_the_metadata(tmp_path: Path) -> None:
+    """The head states the metadata."""
     facts = read(tmp_path, PAGE).metadata
-    assert (facts.title, facts.authors, facts.issuer) == ("Les échelles", ("Ada Rung",), "Ladder Union")
+    assert (facts.title, facts.authors, facts.issuer) == (
+        "Les échelles",
+        ("Ada Rung",),
+        "Ladder Union",
+    )
     assert (facts.published, facts.language) == (date(2031, 5, 4), "fr")
     assert facts.url == "https://example.org/echelles"
 
 
 def test_no_date_is_guessed(tmp_path: Path) -> None:
-    assert read(tmp_path, f"<html><body><p>Le 3 mai 2020. {SENTENCE * 4}</p></body></html>").metadata.published is None
+    """No date is guessed."""
+    assert (
+        read(
+            tmp_path, f"<html><body><p>Le 3 mai 2020. {SENTENCE * 4}</p></body></html>"
+        ).metadata.published
+        is None
+    )
 
 
 def test_a_latin_1_page_laid_out_by_tables_keeps_its_accents(tmp_path: Path) -> None:
+    """A latin 1 page laid out by tables keeps its accents."""
     page = f"""<html><head><meta http-equiv="Content-Type" content="text/html; charset=ISO-8859-1">
 <title>Dossier</title></head><body><table><tr><td><font>Travaux pr&eacute;paratoires<br><br>
 {SENTENCE * 2}<br>Adopté le 5 mai
@@ -81,16 +101,21 @@ def test_a_latin_1_page_laid_out_by_tables_keeps_its_accents(tmp_path: Path) -> 
 
 
 def test_a_tiny_page_is_read_whole(tmp_path: Path) -> None:
+    """A tiny page is read whole."""
     assert read(tmp_path, "<html><body><div>Gone.</div></body></html>").pages[0].text == "Gone."
 
 
-@pytest.mark.parametrize("page", ["<html></html>", "<html><body><nav>Menu</nav></body></html>", "<!-- -->"])
+@pytest.mark.parametrize(
+    "page", ["<html></html>", "<html><body><nav>Menu</nav></body></html>", "<!-- -->"]
+)
 def test_a_page_without_words_is_unreadable(tmp_path: Path, page: str) -> None:
+    """A page without words is unreadable."""
     with pytest.raises(UnreadableError):
         read(tmp_path, page)
 
 
 def test_deep_nesting_ends(tmp_path: Path) -> None:
+    """Deep nesting ends."""
     page = "<html><body>" + "<div>" * 20_000 + SENTENCE
     try:
         parsed = read(tmp_path, page)

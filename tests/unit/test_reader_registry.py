@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def source(folder: Path, name: str, data: bytes) -> Source:
+    """Return the source of a file of these bytes."""
     path = folder / name
     path.write_bytes(data)
     return Source(path, name, data[: 64 * 1024])
 
 
 def archive(member: str) -> bytes:
+    """Return an archive with one part of this name."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as file:
         file.writestr("[Content_Types].xml", "<Types/>")
@@ -65,16 +67,21 @@ def archive(member: str) -> bytes:
     ],
 )
 def test_content_decides(tmp_path: Path, name: str, data: bytes, expected: str | None) -> None:
+    """Content decides."""
     assert format_of(source(tmp_path, name, data)) == expected
 
 
 def test_an_unknown_format_names_those_known(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match=f"no reader for a.json; known formats: {KNOWN_FORMATS}"):
+    """An unknown format names those known."""
+    with pytest.raises(
+        UnreadableError, match=f"no reader for a.json; known formats: {KNOWN_FORMATS}"
+    ):
         reader_for(source(tmp_path, "a.json", b"{}"))
 
 
 def test_a_misnamed_file_is_read_as_what_it_is_with_a_warning(tmp_path: Path) -> None:
-    page = b"<!DOCTYPE html><html><body><h1>Not found</h1><p>Try the archive of pages.</p></body></html>"
+    """A misnamed file is read as what it is with a warning."""
+    page = b"<!DOCTYPE html><html><body><h1>Not found</h1><p>Try the archive.</p></body></html>"
     file = source(tmp_path, "report.pdf", page)
     chosen = reader_for(file)
     assert (chosen.name, chosen.accepts(file)) == ("html", True)
@@ -82,15 +89,23 @@ def test_a_misnamed_file_is_read_as_what_it_is_with_a_warning(tmp_path: Path) ->
 
 
 def test_a_well_named_file_has_no_warning(tmp_path: Path) -> None:
+    """A well named file has no warning."""
     file = source(tmp_path, "a.txt", b"Words.")
     assert reader_for(file).read(file).warnings == ()
 
 
 def test_suffixes_list_the_formats_for_help() -> None:
+    """Suffixes list the formats for help."""
     assert {".pdf", ".html", ".docx", ".md", ".txt", ".csv", ".xlsx", ".xml"} <= set(SUFFIXES)
 
 
+def test_many_comments_before_nothing_take_no_time(tmp_path: Path) -> None:
+    """Many comments before nothing take no time."""
+    assert format_of(source(tmp_path, "a.txt", b"<!-- c -->" * 5000 + b"words")) == "text"
+
+
 def test_importing_the_registry_imports_no_parser() -> None:
+    """Importing the registry imports no parser."""
     code = (
         "import sys, ingest.readers; "
         "sys.exit(bool({'trafilatura', 'docx', 'openpyxl', 'lxml', 'ftfy'} & set(sys.modules)))"

@@ -1,0 +1,168 @@
+"""Documents, their pages and their originals."""
+
+import logging
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import FileResponse, JSONResponse
+
+from api import schemas
+from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.openapi import problems
+from kb.bootstrap import KnowledgeBase
+from kb.errors import NotFoundError
+from kb.shapes import document_json, page_json
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+MAX_LISTED = 100
+# No document has as many; larger numbers than a database's integers would be an error there.
+_MAX_NUMBER = 1_000_000
+
+DocumentId = Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+PageNumber = Annotated[int, Path(ge=1, le=_MAX_NUMBER, description="Of the page or section.")]
+Version = Annotated[
+    int | None,
+    Query(ge=1, le=_MAX_NUMBER, description="Its number; without it, the current version."),
+]
+
+_log = logging.getLogger(__name__)
+
+
+@router.get(
+    "",
+    response_model=schemas.DocumentList,
+    responses=problems(422),
+    summary="List documents",
+)
+def list_documents(
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    cursor: Annotated[str, Query(max_length=200, description="`next` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")] = 50,
+) -> JSONResponse:
+    """List documents in their current version, by id. Follow `next` until it is null."""
+    generation = kb.record.current_id()
+    if generation is None:
+        return JSONResponse({"documents": [], "next": None})
+    found = kb.record.list_documents(generation, visibilities, cursor, limit + 1)
+    more = len(found) > limit
+    listed = found[:limit]
+    return JSONResponse(
+        {
+            "documents": [document_json(document) for document in listed],
+            "next": listed[-1].id if more else None,
+        }
+    )
+
+
+@router.get(
+    "/{document_id}",
+    response_model=schemas.DocumentDetail,
+    responses=problems(404, 422),
+    summary="Show a document",
+)
+def show_document(
+    document_id: DocumentId,
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    version: Version = None,
+) -> JSONResponse:
+    """Show a version of a document, its other versions and its translations."""
+    generation = _generation(kb)
+    document = kb.record.document(generation, document_id, visibilities, version)
+    if document is None:
+        raise _not_found()
+    versions = kb.record.versions(generation, document_id, visibilities)
+    translations = kb.record.translations(generation, document_id, visibilities)
+    return JSONResponse(
+        {
+            **document_json(document),
+            "page_count": kb.record.page_count(document),
+            "versions": [document_json(other) for other in versions],
+            "translations": [document_json(other) for other in translations],
+        }
+    )
+
+
+@router.get(
+    "/{document_id}/pages/{number}",
+    response_model=schemas.Page,
+    responses=problems(404, 422),
+    summary="Read a page",
+)
+def show_page(
+    document_id: DocumentId,
+    number: PageNumber,
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    version: Version = None,
+) -> JSONResponse:
+    """Read a page, or a section of a format without pages, with the places of its words."""
+    found = kb.record.page(_generation(kb), document_id, number, visibilities, version)
+    if found is None:
+        raise _not_found()
+    document, page = found
+    count = kb.record.page_count(document)
+    shown: dict[str, Any] = {
+        **page_json(document, page),
+        "page_count": count,
+        "prev": number - 1 if number > 1 else None,
+        "next": number + 1 if number < count else None,
+    }
+    return JSONResponse(shown)
+
+
+@router.get(
+    "/{document_id}/original",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "description": "The file as it was ingested, to be saved.",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        },
+        **problems(404, 422),
+    },
+    summary="Download the original",
+)
+def download_original(
+    document_id: DocumentId,
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    version: Version = None,
+) -> FileResponse:
+    """Download the file that a version was read from.
+
+    Browsers save it and never run what it holds: it was made by others.
+    """
+    stored = kb.record.original(_generation(kb), document_id, visibilities, version)
+    if stored is None:
+        raise _not_found()
+    path = kb.settings.originals / stored.path
+    if not path.is_file():
+        _log.error("The original %s of %s is missing; see `kb doctor`.", path, document_id)
+        raise _not_found()
+    return FileResponse(
+        path,
+        # A name that isn't UTF-8 on the disk comes with lone surrogates, which no header can hold.
+        filename=stored.name.encode(errors="surrogateescape").decode(errors="replace"),
+        headers={
+            # Stated here, since Starlette says of any text that it is UTF-8.
+            "Content-Type": stored.media_type,
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )
+
+
+def _generation(kb: KnowledgeBase) -> int:
+    generation = kb.record.current_id()
+    if generation is None:
+        raise _not_found()
+    return generation
+
+
+def _not_found() -> NotFoundError:
+    """One answer for what isn't there and what the caller may not see: they can't be told apart."""
+    return NotFoundError("There is no such document, version or page here that you may read.")

@@ -1,0 +1,154 @@
+"""Errors as RFC 9457 problem details (``application/problem+json``)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api.headers import SECURITY_HEADERS
+from kb.errors import (
+    KnowledgeBaseError,
+    NotFoundError,
+    StoreError,
+    UnreadableError,
+    UnsupportedError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+_log = logging.getLogger(__name__)
+
+
+class NothingIngestedError(StoreError):
+    """The service runs, but its knowledge base is still empty."""
+
+    title = "Nothing ingested yet"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The knowledge base is empty. As soon as documents are ingested they are found here."
+        )
+
+
+# The last part of a problem's ``type``. Clients compare it, so it never changes.
+_SLUGS: Final[dict[type[KnowledgeBaseError], str]] = {
+    KnowledgeBaseError: "internal-error",
+    UsageError: "request-not-understood",
+    NotFoundError: "not-found",
+    UnreadableError: "file-unreadable",
+    UnsupportedError: "file-unsupported",
+    StoreError: "store-not-available",
+    NothingIngestedError: "nothing-ingested",
+}
+
+
+class ProblemResponse(JSONResponse):
+    """A problem, with the headers that it carries even where no middleware sees it."""
+
+    media_type = PROBLEM_JSON
+
+
+def problem_response(  # noqa: PLR0913 -- one parameter a member of the problem
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    slug: str | None = None,
+    title: str | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """Make a response of a problem; ``slug`` and ``title`` are by default those of the status."""
+    title = title or HTTPStatus(status).phrase.capitalize()
+    body: dict[str, Any] = {
+        "type": f"/problems/{slug or title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": quote(scope["path"]),
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return ProblemResponse(body, status, {**SECURITY_HEADERS, **(headers or {})})
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Have every error of an application answered as a problem."""
+    app.add_exception_handler(KnowledgeBaseError, _on_knowledge_base_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected_error)
+
+
+async def _on_knowledge_base_error(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, KnowledgeBaseError):  # Starlette's handlers take any exception
+        raise error
+    detail = str(error)
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
+        error, NothingIngestedError
+    ):
+        # Such a message is written for whoever runs the service: it names folders and settings.
+        _log.error("%s: %s", request.url.path, error)
+        detail = "The service can't answer at the moment; its log says why."
+    slug = next(_SLUGS[kind] for kind in type(error).__mro__ if kind in _SLUGS)
+    return problem_response(request.scope, error.http_status, detail, slug=slug, title=error.title)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = [
+        {"field": _field(found["loc"]), "message": str(found["msg"])} for found in error.errors()
+    ]
+    named = ", ".join(dict.fromkeys(found["field"] for found in errors))
+    return problem_response(
+        request.scope,
+        UsageError.http_status,
+        f"These fields can't be used: {named}.",
+        slug=_SLUGS[UsageError],
+        title=UsageError.title,
+        errors=errors,
+    )
+
+
+async def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    details = {
+        HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} can't be used at this address.",
+    }
+    status = HTTPStatus(error.status_code)
+    detail = details.get(status, error.detail)
+    return problem_response(request.scope, status, detail, headers=error.headers)
+
+
+async def _on_unexpected_error(request: Request, error: Exception) -> ProblemResponse:
+    del error  # the server logs it
+    return problem_response(
+        request.scope,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong in the service; its log says what.",
+        slug=_SLUGS[KnowledgeBaseError],
+        title=KnowledgeBaseError.title,
+    )
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """The name of a field from where it was looked for: ``("query", "top_k")`` is ``top_k``."""
+    names = [part for part in location[1:] if isinstance(part, str)]
+    return ".".join(names) or str(location[0])

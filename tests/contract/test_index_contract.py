@@ -1,0 +1,413 @@
+"""What every index promises: the embedded one and the one on a server."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from fakes import HashingEncoder
+from qdrant_client import QdrantClient
+
+from kb.analysis import (
+    BM25_B,
+    BM25_K,
+    BM25_MEAN_LENGTH,
+    SparseTerms,
+    passage_terms,
+    query_terms,
+    term_number,
+    terms,
+)
+from kb.errors import StoreError
+from kb.index.base import Point
+from kb.index.edge import EdgeIndex
+from kb.index.server import ServerIndex
+from kb.model import Document, Filters, Kind, Metadata, Passage, Span, Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kb.index.base import IndexReader, VectorIndex
+
+# The client's local mode stands in for a server and says that it keeps no payload indexes.
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
+
+ENCODER = HashingEncoder()
+ALL = Filters(visibilities=tuple(Visibility))
+# Each text is a passage of its own document; words are chosen so that counts differ.
+TEXTS = {
+    "ladders": "The ladder is lent to whoever asks. A ladder is returned clean.",
+    "saws": "The saw is lent for one week to members of the workshop.",
+    "moulins": "Le moulin est prêté aux membres de l'atelier, sans frais.",
+    "undated": "The workshop keeps a list of members and of ladders.",
+    "minutes": "The board discussed the ladder, the saw and the budget of the workshop.",
+}
+METADATA = {
+    "ladders": Metadata(
+        issuer="Ministère des Échelles", published=date(2024, 5, 1), themes=("lending", "wood")
+    ),
+    "saws": Metadata(issuer="Workshop", published=date(2025, 5, 1), themes=("lending",)),
+    "moulins": Metadata(issuer="Workshop", published=date(2026, 5, 1), themes=("moulins",)),
+    "undated": Metadata(issuer="Workshop"),
+    "minutes": Metadata(issuer="Board", published=date(2025, 6, 30)),
+}
+KINDS = {"ladders": Kind.POLICY, "saws": Kind.CALL, "moulins": Kind.CALL}
+VISIBILITIES = {"undated": Visibility.COALITION, "minutes": Visibility.INTERNAL}
+
+
+def passage_id(name: str) -> str:
+    """The id of a text's passage."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def point(name: str, text: str | None = None) -> Point:
+    """A text as the index holds it."""
+    text = text or TEXTS[name]
+    language = "fr" if name == "moulins" else "en"
+    kind, visibility = KINDS.get(name, Kind.NOTE), VISIBILITIES.get(name, Visibility.PUBLIC)
+    metadata = METADATA.get(name, Metadata())
+    document = Document(
+        name, 1, name, kind, visibility, language, metadata, name, False, datetime.now(UTC)
+    )
+    spans = (Span(None, None, 1, 0, len(text)),)
+    passage = Passage(passage_id(name), name, 1, 0, text, spans, "", language)
+    return Point(
+        passage, document, ENCODER.encode_passages([text])[0], passage_terms(text, language)
+    )
+
+
+def write(index: VectorIndex, generation: int, parent: int | None, *names: str) -> None:
+    """Write a generation that adds these texts to its parent's."""
+    writer = index.writer(generation, parent)
+    if names:
+        writer.add([point(name) for name in names])
+    writer.finish()
+
+
+def make(engine: str, folder: Path) -> VectorIndex:
+    """An empty index."""
+    if engine == "edge":
+        return EdgeIndex(folder / "index", ENCODER.dimension)
+    return ServerIndex(QdrantClient(":memory:"), ENCODER.dimension)
+
+
+@pytest.fixture(params=["edge", "server"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
+    """An empty index of each engine."""
+    return make(request.param, tmp_path)
+
+
+@pytest.fixture(scope="module", params=["edge", "server"])
+def reader(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[IndexReader]:
+    """A generation with every text, open for the tests that only read."""
+    index = make(request.param, tmp_path_factory.mktemp("read"))
+    write(index, 1, None, *TEXTS)
+    opened = index.reader(1)
+    yield opened
+    opened.close()
+
+
+def both_legs(reader: IndexReader, filters: Filters) -> set[str]:
+    """The documents that pass the filters, which both legs and the count must agree on."""
+    question = "ladder saw moulin members workshop atelier lent prêté"
+    vector = ENCODER.encode_queries([question])[0]
+    by_dense = {scored.id for scored in reader.dense(vector, filters, 10)}
+    both = {**_weights(question, "en"), **_weights(question, "fr")}
+    by_term = {scored.id for scored in reader.lexical(_sparse(both), filters, 10)}
+    assert by_dense == by_term
+    assert reader.count(filters) == len(by_dense)
+    names = {passage_id(name): name for name in TEXTS}
+    return {names[key] for key in by_dense}
+
+
+def _weights(text: str, language: str) -> dict[int, float]:
+    sparse = query_terms(text, language)
+    return dict(zip(sparse.indices, sparse.values, strict=True))
+
+
+def _sparse(weights: dict[int, float]) -> SparseTerms:
+    ordered = sorted(weights)
+    return SparseTerms(tuple(ordered), tuple(weights[number] for number in ordered))
+
+
+def idf(term: str) -> float:
+    """Its formula in ``kb.index.base``, counted over the texts."""
+    holding = sum(term in terms(text, _language(name)) for name, text in TEXTS.items())
+    return math.log((len(TEXTS) - holding + 0.5) / (holding + 0.5) + 1)
+
+
+def bm25(question: str, name: str) -> float:
+    """Robertson and Zaragoza's score of a text, computed from its words."""
+    words = terms(TEXTS[name], _language(name))
+    norm = BM25_K * (1 - BM25_B + BM25_B * len(words) / BM25_MEAN_LENGTH)
+    score = 0.0
+    for term in set(terms(question, "en")):
+        count = words.count(term)
+        score += idf(term) * count * (BM25_K + 1) / (count + norm)
+    return score
+
+
+def _language(name: str) -> str:
+    return "fr" if name == "moulins" else "en"
+
+
+@pytest.mark.parametrize(
+    ("filters", "passing"),
+    [
+        (Filters(), {"ladders", "saws", "moulins"}),
+        (
+            Filters(visibilities=(Visibility.PUBLIC, Visibility.COALITION)),
+            {"ladders", "saws", "moulins", "undated"},
+        ),
+        (Filters(visibilities=(Visibility.INTERNAL,)), {"minutes"}),
+        (ALL, set(TEXTS)),
+        (Filters(kind=Kind.CALL), {"saws", "moulins"}),
+        (Filters(language="fr"), {"moulins"}),
+        (Filters(theme="lending"), {"ladders", "saws"}),
+        (Filters(theme="lending", kind=Kind.CALL), {"saws"}),
+        (Filters(issuer="ministere des  echelles"), {"ladders"}),
+        (Filters(issuer="MINISTÈRE DES ÉCHELLES"), {"ladders"}),
+        (Filters(issuer="Ministère"), set()),
+        (Filters(theme="unknown"), set()),
+    ],
+)
+def test_filters_act_on_both_legs(reader: IndexReader, filters: Filters, passing: set[str]) -> None:
+    """Both legs and the count see exactly what passes the filters."""
+    assert both_legs(reader, filters) == passing
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "passing"),
+    [
+        (date(2025, 1, 1), None, {"saws", "moulins", "minutes"}),
+        (None, date(2025, 6, 30), {"ladders", "saws", "minutes"}),
+        (date(2025, 5, 1), date(2025, 5, 1), {"saws"}),
+        (date(2030, 1, 1), None, set()),
+    ],
+)
+def test_date_filters_include_their_days_and_drop_undated_documents(
+    reader: IndexReader, since: date | None, until: date | None, passing: set[str]
+) -> None:
+    """The first and last day count; a document without a date is in no period."""
+    filters = Filters(visibilities=tuple(Visibility), since=since, until=until)
+    assert both_legs(reader, filters) == passing
+
+
+def test_nobody_sees_anything_without_a_visibility(reader: IndexReader) -> None:
+    """A caller who may see nothing finds nothing."""
+    assert both_legs(reader, Filters(visibilities=())) == set()
+
+
+def test_dense_scores_are_cosines_best_first(reader: IndexReader) -> None:
+    """The dense leg returns every passage with its cosine, in falling order."""
+    vector = ENCODER.encode_queries(["a ladder for the members"])[0]
+    found = reader.dense(vector, ALL, 10)
+    expected = {passage_id(name): float(point(name).dense @ vector) for name in TEXTS}
+    assert {scored.id: scored.score for scored in found} == pytest.approx(expected, abs=1e-5)
+    assert np.all(np.diff([scored.score for scored in found]) <= 0)
+
+
+def test_lexical_scores_are_bm25_best_first(reader: IndexReader) -> None:
+    """The lexical leg returns the passages that share a term, with their BM25 score."""
+    question = "ladder budget members"
+    weights = dict.fromkeys((term_number(term) for term in terms(question, "en")), 1.0)
+    found = reader.lexical(_sparse(weights), ALL, 10)
+    expected = {name: score for name in TEXTS if (score := bm25(question, name))}
+    assert [scored.id for scored in found] == [
+        passage_id(name) for name in sorted(expected, key=lambda name: -expected[name])
+    ]
+    assert [scored.score for scored in found] == pytest.approx(
+        sorted(expected.values(), reverse=True), rel=1e-4
+    )
+
+
+def test_a_term_counts_by_its_weight_in_the_query(reader: IndexReader) -> None:
+    """Half the weight of a query's term is half the score."""
+    number = term_number(terms("budget", "en")[0])
+    whole, half = (reader.lexical(_sparse({number: weight}), ALL, 1) for weight in (1.0, 0.5))
+    assert half[0].score == pytest.approx(whole[0].score / 2, rel=1e-4)
+
+
+def test_limit_and_among_bound_both_legs(reader: IndexReader) -> None:
+    """A leg returns at most ``limit`` passages, and only those among the given ids."""
+    vector = ENCODER.encode_queries(["ladder"])[0]
+    ladder = query_terms("ladder", "en")
+    among = {passage_id("minutes"), passage_id("undated"), passage_id("saws")}
+    assert len(reader.dense(vector, ALL, 2)) == 2
+    assert len(reader.lexical(ladder, ALL, 2)) == 2
+    assert {scored.id for scored in reader.dense(vector, ALL, 10, among)} == among
+    found = {scored.id for scored in reader.lexical(ladder, ALL, 10, among)}
+    assert found == {passage_id("minutes"), passage_id("undated")}
+    assert reader.dense(vector, ALL, 10, set()) == []
+    assert reader.lexical(ladder, ALL, 10, set()) == []
+
+
+def test_filters_hold_among_given_ids(reader: IndexReader) -> None:
+    """Naming a passage does not show it to somebody who may not see it."""
+    vector = ENCODER.encode_queries(["budget"])[0]
+    among = {passage_id("minutes")}
+    assert reader.dense(vector, Filters(), 10, among) == []
+    assert reader.lexical(query_terms("budget", "en"), Filters(), 10, among) == []
+
+
+def test_a_query_without_terms_finds_nothing_by_words(reader: IndexReader) -> None:
+    """No terms: no lexical candidates and no rarity."""
+    empty = SparseTerms((), ())
+    assert reader.lexical(empty, ALL, 10) == []
+    assert reader.rarity(empty) == {}
+
+
+def test_rarity_is_the_inverse_document_frequency(reader: IndexReader) -> None:
+    """Common, rare and unseen terms have the frequency that BM25 uses."""
+    words = [terms(word, "en")[0] for word in ("workshop", "ladder", "budget", "zeppelin")]
+    sparse = _sparse(dict.fromkeys((term_number(word) for word in words), 1.0))
+    expected = {term_number(word): idf(word) for word in words}
+    assert reader.rarity(sparse) == pytest.approx(expected, rel=1e-3)
+
+
+def test_ids_and_count_are_everything_written(reader: IndexReader) -> None:
+    """A generation knows what it holds."""
+    assert reader.ids() == {passage_id(name) for name in TEXTS}
+    assert reader.count() == len(TEXTS)
+
+
+def test_an_empty_generation_answers_nothing(index: VectorIndex) -> None:
+    """A generation without points is searched without an error."""
+    write(index, 1, None)
+    reader = index.reader(1)
+    assert reader.dense(point("saws").dense, ALL, 10) == []
+    assert reader.lexical(query_terms("saw", "en"), ALL, 10) == []
+    assert (reader.ids(), reader.count()) == (set(), 0)
+    reader.close()
+
+
+def test_a_child_holds_its_parent_and_leaves_it_untouched(index: VectorIndex) -> None:
+    """A generation begins as its parent's copy; adding and dropping change it alone."""
+    write(index, 1, None, "ladders", "saws")
+    writer = index.writer(2, 1)
+    writer.drop(["saws"])
+    writer.add([point("moulins")])
+    writer.finish()
+    parent, child = index.reader(1), index.reader(2)
+    assert parent.ids() == {passage_id("ladders"), passage_id("saws")}
+    assert child.ids() == {passage_id("ladders"), passage_id("moulins")}
+    assert both_legs(child, ALL) == {"ladders", "moulins"}
+    assert index.generations() == {1, 2}
+    parent.close()
+    child.close()
+
+
+def test_a_point_added_again_replaces_the_first(index: VectorIndex) -> None:
+    """The same id holds one point, with the newest vectors."""
+    write(index, 1, None, "ladders")
+    writer = index.writer(2, 1)
+    writer.add([point("ladders", "A windmill stands on the hill.")])
+    writer.finish()
+    reader = index.reader(2)
+    assert reader.count() == 1
+    assert reader.lexical(query_terms("ladder", "en"), ALL, 10) == []
+    assert len(reader.lexical(query_terms("windmill", "en"), ALL, 10)) == 1
+    reader.close()
+
+
+def test_erase_takes_a_document_out_of_a_kept_generation(index: VectorIndex) -> None:
+    """An erased document is in no leg of the generation, and its words are no longer counted."""
+    write(index, 1, None, *TEXTS)
+    index.erase(1, ["minutes", "never-there"])
+    reader = index.reader(1)
+    assert both_legs(reader, ALL) == set(TEXTS) - {"minutes"}
+    number = term_number(terms("budget", "en")[0])
+    unseen = math.log((len(TEXTS) - 1 + 0.5) / 0.5 + 1)
+    assert reader.rarity(_sparse({number: 1.0}))[number] == pytest.approx(unseen, rel=1e-3)
+    reader.close()
+
+
+def test_narrow_changes_who_sees_a_document_of_a_kept_generation(index: VectorIndex) -> None:
+    """A narrowed document leaves the public's answers and stays in those of staff."""
+    write(index, 1, None, *TEXTS)
+    index.narrow(1, "saws", Visibility.INTERNAL)
+    reader = index.reader(1)
+    assert both_legs(reader, Filters()) == {"ladders", "moulins"}
+    assert both_legs(reader, ALL) == set(TEXTS)
+    reader.close()
+
+
+def test_a_kept_generation_can_be_changed_more_than_once(index: VectorIndex) -> None:
+    """Erasing and narrowing one after the other keep the effect of each."""
+    write(index, 1, None, *TEXTS)
+    index.erase(1, ["saws"])
+    index.narrow(1, "ladders", Visibility.INTERNAL)
+    index.erase(1, ["moulins"])
+    reader = index.reader(1)
+    assert both_legs(reader, Filters()) == set()
+    assert both_legs(reader, ALL) == {"ladders", "undated", "minutes"}
+    reader.close()
+
+
+def test_an_open_reader_goes_on_while_its_generation_is_erased_from(index: VectorIndex) -> None:
+    """A removal never breaks the queries of a reader that was open before."""
+    write(index, 1, None, *TEXTS)
+    reader = index.reader(1)
+    index.erase(1, ["saws"])
+    assert {"ladders", "moulins"} <= both_legs(reader, ALL)
+    reader.close()
+
+
+def test_abort_leaves_nothing(index: VectorIndex) -> None:
+    """A generation given up is not there, and its parent is as before."""
+    write(index, 1, None, "ladders")
+    writer = index.writer(2, 1)
+    writer.add([point("saws")])
+    writer.abort()
+    assert index.generations() == {1}
+    with pytest.raises(StoreError):
+        index.reader(2)
+    reader = index.reader(1)
+    assert reader.count() == 1
+    reader.close()
+
+
+def test_a_writer_begins_anew_over_an_unfinished_one(index: VectorIndex) -> None:
+    """What a killed run left under the same number is not in the next one."""
+    write(index, 1, None, "ladders")
+    index.writer(2, 1).add([point("saws")])
+    write(index, 2, 1, "moulins")
+    reader = index.reader(2)
+    assert reader.ids() == {passage_id("ladders"), passage_id("moulins")}
+    reader.close()
+
+
+def test_discard_deletes_generations_and_no_others(index: VectorIndex) -> None:
+    """Numbers that begin alike are told apart; one that is not there is no error."""
+    for number in (1, 2, 12):
+        write(index, number, None, "ladders")
+    index.discard([1, 7])
+    assert index.generations() == {2, 12}
+
+
+def test_a_reader_of_a_missing_generation_is_told_the_way_out(index: VectorIndex) -> None:
+    """What to run is in the message."""
+    with pytest.raises(StoreError, match="kb doctor --repair"):
+        index.reader(7)
+
+
+def test_a_discarded_generation_never_breaks_a_reader_in_another_way(index: VectorIndex) -> None:
+    """A reader open on a discarded generation goes on, or says what to do."""
+    write(index, 1, None, *TEXTS)
+    reader = index.reader(1)
+    index.discard([1])
+    try:
+        found = reader.lexical(query_terms("ladder", "en"), ALL, 10)
+    except StoreError as error:
+        assert isinstance(index, ServerIndex)  # noqa: PT017 -- the embedded one goes on
+        assert "kb doctor" in str(error)  # noqa: PT017 -- as above
+    else:
+        assert len(found) == 3
+    reader.close()
