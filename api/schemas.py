@@ -5,7 +5,7 @@ forbid other fields, so that the tests find where the two have drifted apart.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,10 +16,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from api import examples
 from kb.model import Filters, Kind, Visibility
 
-# The engine checks both. Importing them from it would import Haystack, which must not happen before
-# ``open_knowledge_base`` has switched its reports off; a test holds them equal.
+# The engine checks both too. Importing them from there would load Haystack with the schemas; a test
+# holds them equal.
 MAX_QUESTION = 1000
 MAX_TOP_K = 100
 
@@ -131,35 +132,6 @@ class _OfDocument(_Response):
     url: str = Field(description="Where the page can be read: at its source, or in this service.")
 
 
-_SPAN = {"page": 3, "page_label": "3", "section": None, "start": 120, "end": 231}
-_PLACE: dict[str, Any] = {
-    "document_id": "om-garantie-fonds-propres-fr",
-    "version": 1,
-    "title": "Garantie publique en fonds propres",
-    "issuer": "Opération Milliard",
-    "published": "2026-11-22",
-    "passage_id": "5f0c1a52-6f5e-5d53-9a55-7c6b1f0b7e11",
-    "language": "fr",
-    "page": 3,
-    "page_label": "3",
-    "spans": [_SPAN],
-    "url": "/v1/documents/om-garantie-fonds-propres-fr/pages/3?version=1",
-}
-_QUOTE = (
-    "Le mécanisme proposé couvre la moitié des pertes d'un investisseur qui entre au capital d'une "
-    "coopérative."
-)
-_HIT = {
-    "rank": 1,
-    "score": 2.8731,
-    **_PLACE,
-    "kind": "policy",
-    "heading": "2. Le mécanisme proposé",
-    "text": _QUOTE,
-}
-_QUESTION = "Que couvre le mécanisme proposé ?"
-
-
 class Hit(_OfDocument):
     """A passage found."""
 
@@ -180,7 +152,7 @@ class SearchResult(_Response):
                     "query": "garantie en fonds propres",
                     "language": "fr",
                     "took_ms": 18.6,
-                    "hits": [_HIT],
+                    "hits": [examples.HIT],
                 }
             ]
         }
@@ -214,11 +186,13 @@ class Answer(_Response):
         json_schema_extra={
             "examples": [
                 {
-                    "question": _QUESTION,
+                    "question": examples.QUESTION,
                     "language": "fr",
                     "status": "answered",
-                    "sentences": [{"text": _QUOTE, "citations": [1]}],
-                    "citations": [{"number": 1, **_PLACE, "quote": _QUOTE, "verified": True}],
+                    "sentences": [{"text": examples.QUOTE, "citations": [1]}],
+                    "citations": [
+                        {"number": 1, **examples.PLACE, "quote": examples.QUOTE, "verified": True}
+                    ],
                     "nearest": [],
                 },
                 {
@@ -227,7 +201,7 @@ class Answer(_Response):
                     "status": "insufficient_evidence",
                     "sentences": [],
                     "citations": [],
-                    "nearest": [_HIT],
+                    "nearest": [examples.HIT],
                 },
             ]
         }
@@ -241,34 +215,10 @@ class Answer(_Response):
     nearest: list[Hit] = Field(description="The nearest passages, when nothing is answered.")
 
 
-_DOCUMENT: dict[str, Any] = {
-    "id": "om-garantie-fonds-propres-fr",
-    "version": 1,
-    "current": True,
-    "title": "Garantie publique en fonds propres",
-    "kind": "policy",
-    "visibility": "public",
-    "language": "fr",
-    "authors": ["Équipe plaidoyer"],
-    "issuer": "Opération Milliard",
-    "published": "2026-11-22",
-    "version_date": None,
-    "themes": ["garantie-fonds-propres"],
-    "celex": None,
-    "eli": None,
-    "doi": None,
-    "identifier": "om-garantie-fonds-propres",
-    "licence": "CC-BY-4.0",
-    "url": None,
-    "paged": True,
-    "ingested": "2026-11-23T09:30:00+00:00",
-}
-
-
 class Document(_Response):
     """A version of a document with everything known of it but its text."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_DOCUMENT]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.DOCUMENT]})
 
     id: str
     version: int = Field(ge=1)
@@ -298,7 +248,12 @@ class DocumentDetail(Document):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {**_DOCUMENT, "page_count": 12, "versions": [_DOCUMENT], "translations": []}
+                {
+                    **examples.DOCUMENT,
+                    "page_count": 12,
+                    "versions": [examples.DOCUMENT],
+                    "translations": [],
+                }
             ]
         }
     )
@@ -312,7 +267,9 @@ class DocumentList(_Response):
     """A page of documents."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"documents": [_DOCUMENT], "next": _DOCUMENT["id"]}]}
+        json_schema_extra={
+            "examples": [{"documents": [examples.DOCUMENT], "next": examples.DOCUMENT["id"]}]
+        }
     )
 
     documents: list[Document]
@@ -326,13 +283,13 @@ class Page(_Response):
         json_schema_extra={
             "examples": [
                 {
-                    "document_id": _DOCUMENT["id"],
+                    "document_id": examples.DOCUMENT["id"],
                     "version": 1,
-                    "title": _DOCUMENT["title"],
+                    "title": examples.DOCUMENT["title"],
                     "page": 3,
                     "section": None,
                     "page_label": "3",
-                    "text": _QUOTE,
+                    "text": examples.QUOTE,
                     "width": 595.28,
                     "height": 841.89,
                     "ocr_confidence": None,

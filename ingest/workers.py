@@ -39,9 +39,12 @@ class Limits:
     memory_mb: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A file to read: where its bytes are, its own name, and a password if it has one."""
+    """A file to read: where its bytes are, its own name, and a password if it has one.
+
+    Two copies of a file under one name are two jobs: a job is equal to itself alone.
+    """
 
     path: Path
     name: str

@@ -117,7 +117,8 @@ def fold(text: str) -> str:
     """Text in lower case without accents, ligatures spelt out."""
     text = text.lower().replace("œ", "oe").replace("æ", "ae")
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return plain.lower()  # a mathematical capital becomes a letter only when it is decomposed
 
 
 @lru_cache(maxsize=200_000)

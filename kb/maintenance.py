@@ -40,7 +40,7 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
     with writer_lock(kb.settings.lock):
         originals = remove_document(kb.engine, document_id, kb.clock(), purge=purge)
         for generation in kb.record.kept():
-            kb.index.erase(generation.id, [document_id])
+            kb.index.erase(generation.id, [document_id], purge=purge)
         for path in originals:
             (kb.settings.originals / path).unlink(missing_ok=True)
         if purge:

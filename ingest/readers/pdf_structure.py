@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pypdf
 from pypdf.generic import Destination
 
+from ingest.readers.act_metadata import consolidation
 from ingest.readers.pdf_pages import clean
 from kb.errors import UnreadableError
 from kb.model import Metadata
@@ -35,13 +36,9 @@ _JUNK_AUTHOR = re.compile(
     re.IGNORECASE,
 )
 _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>|,;]+)")
-_CELEX = re.compile(r"\b(?:CELEX\s*[:\s]\s*)(\d{5}[A-Z]{1,2}\d{4}(?:\(\d+\))?(?:-\d{8})?)\b")
-# "02014R0651 — FR — 01.07.2023 — 018.001" heads every page of a consolidated act.
-_CONSOLIDATED = re.compile(
-    r"\b(0\d{4}[A-Z]{1,2}\d{4})\s+[—–-]\s+[A-Z]{2}\s+[—–-]\s+(\d{2})\.(\d{2})\.(\d{4})"
-)
 _ELI = re.compile(r"(?:https?://)?data\.europa\.eu(/eli/[\w/.-]*\w)", re.IGNORECASE)
 _MAX_BOOKMARKS = 5_000
+_HEAD = 500
 
 
 @dataclass(slots=True)
@@ -193,18 +190,18 @@ def find_doi(text: str) -> str | None:
 
 
 def find_identifiers(text: str) -> Metadata:
-    """Return the DOI, CELEX number and ELI printed in a text."""
-    celex, eli, dated = _CELEX.search(text), _ELI.search(text), _CONSOLIDATED.search(text)
-    found = Metadata(
+    """Return the DOI, the ELI and the consolidated act that the head of a first page names.
+
+    What is named further down is some other document: a note that cites an act is not that act.
+    """
+    text = text[:_HEAD]
+    eli, state = _ELI.search(text), consolidation(text)
+    return Metadata(
         doi=find_doi(text),
-        celex=celex[1] if celex else None,
+        celex=state.celex if state else None,
+        version_date=state.day if state else None,
         eli=f"http://data.europa.eu{eli[1]}" if eli else None,
     )
-    if dated:
-        with suppress(ValueError):
-            day = date(int(dated[4]), int(dated[3]), int(dated[2]))
-            found = replace(found, celex=f"{dated[1]}-{day:%Y%m%d}", version_date=day)
-    return found
 
 
 def _add_bookmarks(

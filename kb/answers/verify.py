@@ -57,7 +57,9 @@ def _holds(
             position += 1
         page = texts.get((passage.document_id, passage.version, span.number))
         part = quote[position : position + span.end - span.start]
-        if page is None or not part or page[span.start : span.end] != part:
+        if page is None or not 0 <= span.start < span.end <= len(page):
+            return False
+        if page[span.start : span.end] != part:
             return False
         position += len(part)
     return position == len(quote) > 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import sys
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +106,7 @@ class SentenceTransformerEncoder:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 -- takes seconds
         from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415 -- as above
 
+        _return_large_blocks()
         disable_progress_bar()  # type: ignore[no-untyped-call] # its bar would run through the table of a report
         options: dict[str, Any] = {"torch_dtype": _fast_type(torch)}
         try:
@@ -118,6 +121,19 @@ class SentenceTransformerEncoder:
                 f"KB_ENCODER={self.name!r} can't be loaded: {error}. "
                 f"Unset it to use {DEFAULT}, which needs no download."
             ) from None
+
+
+def _return_large_blocks() -> None:
+    """Have glibc give large blocks back to the system as soon as they are free.
+
+    Batches of texts of many lengths fragment its heap: 6,340 passages ended at 1.7 GB, with fixed
+    thresholds 2,500 stay at 0.7 GB and do not grow.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        trim_threshold, mmap_threshold, one_mebibyte = -1, -3, 1 << 20
+        mallopt(trim_threshold, one_mebibyte)
+        mallopt(mmap_threshold, one_mebibyte)
 
 
 def _fast_type(torch: Any) -> Any:

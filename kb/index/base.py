@@ -112,8 +112,11 @@ class VectorIndex(Protocol):
         """Begin a generation as a copy of its parent, or empty."""
         ...
 
-    def erase(self, generation: int, document_ids: Collection[str]) -> None:
-        """Delete every point of these documents from a kept generation, for good."""
+    def erase(self, generation: int, document_ids: Collection[str], *, purge: bool = False) -> None:
+        """Delete every point of these documents from a kept generation, for good.
+
+        ``purge`` also rewrites the files that held them, where those are ours to rewrite.
+        """
         ...
 
     def narrow(self, generation: int, document_id: str, visibility: Visibility) -> None:

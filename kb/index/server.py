@@ -82,8 +82,9 @@ class ServerIndex:
             _copy(self._client, self._collection(parent), collection)
         return ServerWriter(self._client, collection, self._name)
 
-    def erase(self, generation: int, document_ids: Collection[str]) -> None:
-        """Delete every point of these documents from a kept generation, for good."""
+    def erase(self, generation: int, document_ids: Collection[str], *, purge: bool = False) -> None:
+        """Delete every point of these documents; the server rewrites its files in its own time."""
+        del purge
         self._client.delete(
             self._collection(generation),
             models.FilterSelector(filter=_documents(document_ids)),

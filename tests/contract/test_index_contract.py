@@ -317,10 +317,13 @@ def test_a_point_added_again_replaces_the_first(index: VectorIndex) -> None:
     reader.close()
 
 
-def test_erase_takes_a_document_out_of_a_kept_generation(index: VectorIndex) -> None:
+@pytest.mark.parametrize("purge", [False, True])
+def test_erase_takes_a_document_out_of_a_kept_generation(
+    index: VectorIndex, *, purge: bool
+) -> None:
     """An erased document is in no leg of the generation, and its words are no longer counted."""
     write(index, 1, None, *TEXTS)
-    index.erase(1, ["minutes", "never-there"])
+    index.erase(1, ["minutes", "never-there"], purge=purge)
     reader = index.reader(1)
     assert both_legs(reader, ALL) == set(TEXTS) - {"minutes"}
     number = term_number(terms("budget", "en")[0])
@@ -411,3 +414,21 @@ def test_a_discarded_generation_never_breaks_a_reader_in_another_way(index: Vect
     else:
         assert len(found) == 3
     reader.close()
+
+
+def test_a_purge_rewrites_the_embedded_files_this_once(tmp_path: Path) -> None:
+    """Nothing of a purged document's payload stays on disk; later removals cost no rewriting."""
+    index = EdgeIndex(tmp_path, ENCODER.dimension)
+    write(index, 1, None, *TEXTS)
+    segments = {path.name for path in tmp_path.glob("*/segments/*")}
+    assert _files_with(tmp_path, b"ministere des echelles")
+    index.erase(1, ["ladders"], purge=True)
+    assert _files_with(tmp_path, b"ministere des echelles") == []
+    rewritten = {path.name for path in tmp_path.glob("*/segments/*")}
+    assert not rewritten & segments
+    index.erase(1, ["saws"])
+    assert {path.name for path in tmp_path.glob("*/segments/*")} & rewritten
+
+
+def _files_with(folder: Path, words: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]

@@ -86,7 +86,7 @@ class Asking(threading.Thread):
 
     def run(self) -> None:
         """Ask until told to stop."""
-        while not self._over.is_set():
+        while not self._over.wait(0.02):
             try:
                 response = self._ask()
                 if response.status_code != httpx.codes.OK:
@@ -106,6 +106,7 @@ def _ingest(environment: dict[str, str], file: Path, text: str) -> None:
     subprocess.run([*KB, "ingest", str(file)], env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_running_service_answers_from_what_other_processes_publish(
     service: Service, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -122,7 +123,7 @@ def test_a_running_service_answers_from_what_other_processes_publish(
         assert (empty.status_code, empty.json()["type"]) == (503, "/problems/nothing-ingested")
 
         _ingest(environment, tmp_path / "first.md", FIRST)
-        assert texts("garantie des pertes") == [FIRST]
+        assert [FIRST in text for text in texts("garantie des pertes")] == [True]
 
         asking = [
             Asking(lambda: client.get("/v1/search", params={"query": "garantie"})),
@@ -132,7 +133,7 @@ def test_a_running_service_answers_from_what_other_processes_publish(
         for thread in asking:
             thread.start()
         _ingest(environment, tmp_path / "second.md", SECOND)
-        assert SECOND in texts("plafond des subventions")
+        assert SECOND in texts("plafond des subventions")[0]
         for thread in asking:
             thread.stop()
         assert [failure for thread in asking for failure in thread.failures] == []

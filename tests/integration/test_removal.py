@@ -49,7 +49,7 @@ def assert_nowhere(base: Base, document_id: str) -> None:
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_removed_document_is_nowhere_also_after_a_rollback(twice: Base, purge: bool) -> None:  # noqa: FBT001 -- pytest names it
+def test_a_removed_document_is_nowhere_also_after_a_rollback(twice: Base, *, purge: bool) -> None:
     """It is not found, cited, listed or read, in this generation and in the one before."""
     removed = twice.id_of("secret.md")
     assert removed in twice.found(f"{MARKER} ladder")
@@ -62,8 +62,7 @@ def test_a_removed_document_is_nowhere_also_after_a_rollback(twice: Base, purge:
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_removed_document_stays_out_when_its_folder_is_ingested_again(
-    twice: Base,
-    purge: bool,  # noqa: FBT001 -- pytest names it
+    twice: Base, *, purge: bool
 ) -> None:
     """It is skipped with the reason, unchanged or rewritten, until ``--restore`` takes it back."""
     removed = twice.id_of("secret.md")
@@ -151,8 +150,7 @@ def test_purge_keeps_the_original_that_another_document_shares(base: Base) -> No
 
 @pytest.mark.parametrize("rewritten", [False, True])
 def test_narrowing_hides_a_document_from_the_public_in_every_generation(
-    twice: Base,
-    rewritten: bool,  # noqa: FBT001 -- pytest names it
+    twice: Base, *, rewritten: bool
 ) -> None:
     """No version of it is found, listed or read by the public any more, also after rollbacks."""
     narrowed, other = twice.id_of("secret.md"), twice.id_of("other.md")

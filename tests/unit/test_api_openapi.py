@@ -86,7 +86,7 @@ def test_limits_are_those_of_the_engine() -> None:
 
 
 def test_importing_the_service_loads_neither_haystack_nor_torch() -> None:
-    """Haystack reads at import whether it may report its use; opening a base settles that."""
+    """Both take long to load: only a service that starts waits for them."""
     code = "import api.app, sys; print({'haystack', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
