@@ -52,7 +52,7 @@ def members(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _set_page(document: Any, source: Source) -> None:  # noqa: ANN401 -- python-docx has no types
+def _set_page(document: Any, source: Source) -> None:
     meta = source.meta
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21), Cm(29.7)
@@ -72,13 +72,13 @@ def _set_page(document: Any, source: Source) -> None:  # noqa: ANN401 -- python-
     properties.created = properties.modified = date
 
 
-def _drop_thumbnail(document: Any) -> None:  # noqa: ANN401 -- python-docx has no types
+def _drop_thumbnail(document: Any) -> None:
     links = document.part.package.rels  # the template's thumbnail shows another document
     for key in [key for key, link in links.items() if link.reltype.endswith("/thumbnail")]:
         del links[key]
 
 
-def _add(document: Any, block: Block, numbers: dict[str, int]) -> None:  # noqa: ANN401 -- python-docx has no types
+def _add(document: Any, block: Block, numbers: dict[str, int]) -> None:
     if isinstance(block, Table):
         _add_table(document, block, numbers)
         return
@@ -92,7 +92,7 @@ def _add(document: Any, block: Block, numbers: dict[str, int]) -> None:  # noqa:
     _fill(paragraph, block.runs, numbers)
 
 
-def _add_table(document: Any, block: Table, numbers: dict[str, int]) -> None:  # noqa: ANN401 -- python-docx has no types
+def _add_table(document: Any, block: Table, numbers: dict[str, int]) -> None:
     table = document.add_table(rows=len(block.rows), cols=len(block.rows[0]), style="Table Grid")
     for row, cells in zip(table.rows, block.rows, strict=True):
         for cell, runs in zip(row.cells, cells, strict=True):
@@ -104,7 +104,7 @@ def _add_table(document: Any, block: Table, numbers: dict[str, int]) -> None:  #
     document.add_paragraph()
 
 
-def _fill(paragraph: Any, runs: tuple[Run, ...], numbers: dict[str, int]) -> None:  # noqa: ANN401 -- python-docx has no types
+def _fill(paragraph: Any, runs: tuple[Run, ...], numbers: dict[str, int]) -> None:
     for run in runs:
         written = paragraph.add_run(run.text)
         written.bold, written.italic = run.bold or None, run.italic or None
@@ -115,13 +115,13 @@ def _fill(paragraph: Any, runs: tuple[Run, ...], numbers: dict[str, int]) -> Non
             written._r.append(reference)  # noqa: SLF001 -- python-docx writes no footnotes
 
 
-def _page_field(paragraph: Any) -> None:  # noqa: ANN401 -- python-docx has no types
+def _page_field(paragraph: Any) -> None:
     field = OxmlElement("w:fldSimple")
     field.set(qn("w:instr"), "PAGE")
     paragraph._p.append(field)  # noqa: SLF001 -- python-docx writes no fields
 
 
-def _footnotes(document: Any, source: Source) -> Part:  # noqa: ANN401 -- python-docx has no types
+def _footnotes(document: Any, source: Source) -> Part:
     notes = "".join(
         f'<w:footnote w:id="{number}"><w:p><w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr>'
         f'<w:footnoteRef/></w:r><w:r><w:t xml:space="preserve"> '

@@ -112,7 +112,7 @@ class _Document(BaseDocTemplate):
         self.notify("TOCEntry", (level, text, self.page - self.front, key))
 
 
-def _templates(layout: str, on_page: Any) -> list[PageTemplate]:  # noqa: ANN401 -- reportlab's
+def _templates(layout: str, on_page: Any) -> list[PageTemplate]:
     width, height = A4[0] - 2 * MARGIN, A4[1] - 4.2 * cm
     bottom = 2.1 * cm
     body = Frame(MARGIN, bottom, width, height, 0, 0, 0, 0, id="body")
@@ -136,7 +136,7 @@ def _templates(layout: str, on_page: Any) -> list[PageTemplate]:  # noqa: ANN401
     ]
 
 
-def _style(name: str, size: float, *, bold: bool = False, **options: Any) -> ParagraphStyle:  # noqa: ANN401 -- reportlab's options
+def _style(name: str, size: float, *, bold: bool = False, **options: Any) -> ParagraphStyle:
     return ParagraphStyle(
         name,
         fontName="Helvetica-Bold" if bold else "Helvetica",

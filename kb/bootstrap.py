@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from kb.clock import Clock, system_clock
 from kb.encoders.sentence_transformer import SentenceTransformerEncoder
 from kb.errors import StoreError
-from kb.index.generations import Generations
+from kb.index.generations import Generations, check_encoder
 from kb.record.database import open_database
 from kb.record.reading import Record
 from kb.settings import Settings, load_settings
@@ -37,12 +36,7 @@ class KnowledgeBase:
 
     @cached_property
     def search(self) -> SearchEngine:
-        """The search engine.
-
-        Raises:
-            StoreError: The index was made by another encoder than the one that is set.
-        """
-        self.check_encoder()
+        """The search engine."""
         from kb.search.engine import Ranking, SearchEngine  # noqa: PLC0415 -- Haystack takes 0.3 s
 
         settings = self.settings
@@ -50,13 +44,14 @@ class KnowledgeBase:
         return SearchEngine(self.record, self.generations, self.encoder, ranking)
 
     def check_encoder(self) -> None:
-        """Refuse to compare vectors of two models."""
-        current = self.record.current()
-        if current is not None and current.encoder != self.encoder.name:
-            raise StoreError(
-                f"The index was made with the encoder {current.encoder}, but KB_ENCODER is "
-                f"{self.encoder.name}. `kb doctor --repair` encodes everything again."
-            )
+        """Refuse to write vectors of one model beside those of another.
+
+        Raises:
+            StoreError: The index was made by another encoder than the one that is set.
+        """
+        current = self.record.current_id()
+        made_by = None if current is None else self.record.encoder_of(current)
+        check_encoder(made_by, self.encoder.name)
 
     def close(self) -> None:
         """Release the index and the database."""
@@ -76,8 +71,6 @@ def open_knowledge_base(
     Raises:
         StoreError: ``KB_HOME`` can't be made or used.
     """
-    # Haystack would report its use to its makers; this project sends nothing to anyone.
-    os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
     settings = settings or load_settings()
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -90,7 +83,7 @@ def open_knowledge_base(
     encoder = encoder or SentenceTransformerEncoder(settings.encoder)
     index = index or _open_index(settings, encoder)
     return KnowledgeBase(
-        settings, clock, engine, record, index, Generations(record, index), encoder
+        settings, clock, engine, record, index, Generations(record, index, encoder.name), encoder
     )
 
 

@@ -37,9 +37,10 @@ class Generations:
     returned.
     """
 
-    def __init__(self, record: Record, index: VectorIndex) -> None:
+    def __init__(self, record: Record, index: VectorIndex, encoder: str) -> None:
         self._record = record
         self._index = index
+        self._encoder = encoder
         self._lock = threading.Lock()
         self._view: View | None = None
 
@@ -48,7 +49,8 @@ class Generations:
         """Hold the current generation open for the length of a ``with`` block.
 
         Raises:
-            StoreError: Nothing was ingested yet, or the index can't be opened.
+            StoreError: Nothing was ingested yet, the index can't be opened, or another encoder
+                made it: vectors of two models can't be compared.
         """
         view = self._take()
         try:
@@ -73,9 +75,23 @@ class Generations:
             if generation is None:
                 raise StoreError("The knowledge base is empty. Ingest documents: kb ingest PATH")
             if self._view is None or self._view.generation != generation:
+                check_encoder(self._record.encoder_of(generation), self._encoder)
                 opened = View(generation, self._index.reader(generation))
                 if self._view is not None and self._view.users == 0:
                     self._view.index.close()
                 self._view = opened
             self._view.users += 1
             return self._view
+
+
+def check_encoder(made_by: str | None, configured: str) -> None:
+    """Refuse to compare vectors of two models.
+
+    Raises:
+        StoreError: The generation was made by another encoder than the one that is set.
+    """
+    if made_by not in {None, configured}:
+        raise StoreError(
+            f"The index was made with the encoder {made_by}, but KB_ENCODER is {configured}. "
+            "`kb doctor --repair` encodes everything again."
+        )

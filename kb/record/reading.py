@@ -14,7 +14,7 @@ from kb.record.schema import documents, generations, members, pages, passages, v
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Engine, Row, Select
+    from sqlalchemy import Connection, Engine, FromClause, Row, Select
 
     from kb.model import Document, Page, Passage, Visibility
 
@@ -51,32 +51,36 @@ class Record:
 
     def current(self) -> Generation | None:
         """The newest published generation, which every reader answers from."""
-        return next(iter(self.kept()), None)
+        return next(iter(self._published(1)), None)
 
     def kept(self) -> list[Generation]:
         """Published generations that are still kept, newest first."""
-        count_passages = (
-            select(func.count())
-            .select_from(members.join(passages, members.c.version_key == passages.c.version_key))
-            .where(members.c.generation == generations.c.id, members.c.current)
-            .scalar_subquery()
-        )
-        count_documents = (
-            select(func.count())
-            .where(members.c.generation == generations.c.id, members.c.current)
-            .scalar_subquery()
-        )
-        query = (
-            select(generations, count_documents.label("docs"), count_passages.label("parts"))
+        return self._published(None)
+
+    def encoder_of(self, generation: int) -> str | None:
+        """The encoder that made a generation's vectors."""
+        query = select(generations.c.encoder).where(generations.c.id == generation)
+        with self.engine.connect() as connection:
+            name: str | None = connection.scalar(query)
+        return name
+
+    def _published(self, limit: int | None) -> list[Generation]:
+        newest = (
+            select(generations)
             .where(generations.c.state == "published")
             .order_by(generations.c.id.desc())
+            .limit(limit)
         )
         with self.engine.connect() as connection:
             return [
                 Generation(
-                    row.id, row.encoder, row.created.replace(tzinfo=UTC), row.docs, row.parts
+                    id=row.id,
+                    encoder=row.encoder,
+                    created=row.created.replace(tzinfo=UTC),
+                    documents=_count(connection, row.id, members),
+                    passages=_count(connection, row.id, _MEMBER_PASSAGES),
                 )
-                for row in connection.execute(query)
+                for row in connection.execute(newest).all()
             ]
 
     def current_id(self) -> int | None:
@@ -283,6 +287,20 @@ class Record:
         )
         with self.engine.connect() as connection:
             return connection.execute(query).first()
+
+
+_MEMBER_PASSAGES = members.join(passages, members.c.version_key == passages.c.version_key)
+
+
+def _count(connection: Connection, generation: int, table: FromClause) -> int:
+    query = (
+        select(func.count())
+        .select_from(table)
+        .join(versions, versions.c.key == members.c.version_key)
+        .join(documents, documents.c.id == versions.c.document_id)
+        .where(members.c.generation == generation, members.c.current, documents.c.removed.is_(None))
+    )
+    return connection.scalar(query) or 0
 
 
 def _visible(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
