@@ -24,7 +24,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 demo: $(VENV)/installed ## Install, ingest the starter corpus, answer in French and in English
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ingest corpus/starter
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "Quel est le plafond des aides de minimis sur trois ans ?"
-	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "What share of private money must follow a public risk finance measure?"
+	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "How large is the EU guarantee of InvestEU?"
 	@echo "Try next:"
 	@echo "  export KB_HOME=$(DEMO_HOME)"
 	@echo "  $(BIN)/kb ask \"Sous quel délai une subvention doit-elle être payée ?\""

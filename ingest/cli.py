@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.progress import Progress
-from ingest.report import Outcome
+from ingest.report import Outcome, shown
 from kb.commands import JsonOption, opened, print_json
 from kb.model import Kind, Metadata, Visibility
 
@@ -153,5 +153,5 @@ def _show(report: Report) -> None:
 
 def _tail(path: str) -> str:
     """The end of a path, enough to tell the file."""
-    parts = path.encode(errors="surrogateescape").decode(errors="replace").split("/")
+    parts = shown(path).split("/")
     return "/".join(parts[-3:])

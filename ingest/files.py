@@ -126,6 +126,8 @@ def _regular(path: Path, *, named: bool) -> Found:
         if path.is_file():
             return Found(path, named)
         reason = "is not a regular file" if path.exists() else "does not exist"
+        if path.is_symlink() and not path.exists():
+            reason = "is a link that leads nowhere"
     except OSError as error:
         reason = f"can't be opened: {error.strerror}"
     return Found(path, named, reason)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+# Control signs, which a terminal would obey, and lone surrogates, which no output takes.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def shown(path: str) -> str:
+    """A path as it can be printed: control signs and bytes that are no UTF-8 are replaced."""
+    return _UNPRINTABLE.sub("\ufffd", path)
 
 
 class Outcome(StrEnum):
@@ -61,7 +70,7 @@ class Report:
             "generation": self.generation,
             "files": [
                 {
-                    "path": result.path.encode(errors="surrogateescape").decode(errors="replace"),
+                    "path": shown(result.path),
                     "outcome": result.outcome.value,
                     "reason": result.reason,
                     "document_id": result.document_id,

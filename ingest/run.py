@@ -16,7 +16,7 @@ from ingest.files import digest, find, keep, sweep
 from ingest.identity import identify
 from ingest.metadata import Sidecars, stated_fingerprint
 from ingest.progress import Progress
-from ingest.report import FileResult, Outcome, Report
+from ingest.report import FileResult, Outcome, Report, shown
 from ingest.splitting import split
 from ingest.workers import Job, Limits, Workers
 from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
@@ -197,7 +197,7 @@ class _Run:
             sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
-        job = Job(settings.originals / original, item.path.name, self.options.password)
+        job = Job(settings.originals / original, shown(item.path.name), self.options.password)
         fingerprint = _fingerprint(sha256, stated)
         return _Waiting(path, sha256, original, fingerprint, stated, item.named, job)
 
@@ -232,7 +232,7 @@ class _Run:
         twin = self.draft.twin(waiting.sha256, metadata.visibility or Visibility.PUBLIC)
         if twin is not None and not known:
             self._remember(waiting, twin.key, indexed=False)
-            reason = f"the same file as {twin.source}"
+            reason = f"the same file as {shown(twin.source)}"
             return FileResult(waiting.path, Outcome.SKIPPED, reason, twin.document_id, twin.number)
         other = self._other_format(waiting, metadata, known)
         if other is not None:
@@ -343,7 +343,7 @@ def _fingerprint(sha256: str, stated: Metadata) -> str:
 def _complete(parsed: Parsed, stated: Metadata, path: str) -> Metadata:
     """The file's metadata with what is stated over it, and with what every document needs."""
     metadata = parsed.metadata.overlaid(stated)
-    name = path.rpartition("/")[2].encode(errors="surrogateescape").decode(errors="replace")
+    name = shown(path.rpartition("/")[2])
     sample = " ".join(page.text for page in parsed.pages[:20])[:20_000]
     return replace(
         metadata,

@@ -7,9 +7,13 @@ others go on.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
+import signal
+import tempfile
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -56,11 +60,12 @@ class Workers:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._scratch = TemporaryDirectory(prefix="kb-reading-", ignore_cleanup_errors=True)
         self._pool = ProcessPool(
             max_workers=limits.processes,
             max_tasks=_FILES_A_PROCESS,
             initializer=_confine,
-            initargs=(limits.memory_mb,),
+            initargs=(limits.memory_mb, self._scratch.name),
             # A fresh server process: no open index, no torch threads are inherited.
             context=multiprocessing.get_context("forkserver"),
         )
@@ -73,6 +78,7 @@ class Workers:
         """End every process, also in the middle of a file."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+        self._scratch.cleanup()
 
     def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Parsed | UnreadableError]]:
         """Read files, results in the order of the jobs; a few are read ahead."""
@@ -97,7 +103,7 @@ class Workers:
             reason = (
                 f"took more than {limits.seconds} seconds to read; KB_WORKER_SECONDS sets the limit"
             )
-        except (ProcessExpired, MemoryError):
+        except ProcessExpired:
             reason = (
                 f"ended its reading process, most likely above {limits.memory_mb} MB of memory; "
                 "KB_WORKER_MEMORY_MB sets the limit"
@@ -107,13 +113,28 @@ class Workers:
         return job, UnreadableError(reason)
 
 
-def _confine(memory_mb: int) -> None:
-    """Limit the memory of this process."""
+def _confine(memory_mb: int, scratch: str) -> None:
+    """Limit the memory of this process; what it starts and leaves behind goes when it is ended."""
     limit = memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    tempfile.tempdir = scratch
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(*_signal: object) -> None:
+    """End this process with the one that does OCR for it, which would go on for minutes."""
+    os.killpg(0, signal.SIGKILL)
 
 
 def _read(job: Job) -> Parsed:
+    try:
+        return _parsed(job)
+    except MemoryError:
+        os._exit(1)  # what is left of the memory would fail the next file
+
+
+def _parsed(job: Job) -> Parsed:
     try:
         with job.path.open("rb") as file:
             head = file.read(HEAD)

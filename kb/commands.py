@@ -263,7 +263,7 @@ def _show_answer(answer: Answer) -> None:
             console.print(f" - {_source(hit.document, hit.passage.spans[0])}")
         return
     for citation in answer.citations:
-        quote = " ".join(citation.quote.split())
+        quote = "\n    ".join(" ".join(line.split()) for line in citation.quote.split("\n") if line)
         marks = ("«\u00a0", "\u00a0»") if citation.passage.language == "fr" else ("“", "”")
         console.print(f"[{citation.number}] {marks[0]}{escape(quote)}{marks[1]}", highlight=False)
         console.print(f"    [dim]{_source(citation.document, citation.spans[0])}[/]\n")

@@ -17,6 +17,8 @@ from kb.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from filelock import BaseFileLock
+
 
 @contextmanager
 def writer_lock(path: Path) -> Iterator[None]:
@@ -26,24 +28,31 @@ def writer_lock(path: Path) -> Iterator[None]:
         StoreError: Another run holds it (the message names it), or the folder can't be written.
     """
     holder = path.with_suffix(".holder.json")
+    lock = _acquire(path, holder)
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(path: Path, holder: Path) -> BaseFileLock:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=0):
-            holder.write_text(json.dumps(_this_process()), encoding="utf-8")
-            try:
-                yield
-            finally:
-                holder.unlink(missing_ok=True)
+        lock = FileLock(path, timeout=0)
+        lock.acquire()
+        holder.write_text(json.dumps(_this_process()), encoding="utf-8")
     except Timeout:
         raise StoreError(
             f"Another run is writing to {path.parent}: {_describe(holder)}. "
             "Wait until it has ended; searches go on meanwhile."
         ) from None
-    except PermissionError as error:
+    except OSError as error:
         raise StoreError(
             f"{path.parent} can't be written: {error.strerror}. Change its permissions, or set "
             "KB_HOME to a folder of yours."
         ) from None
+    return lock
 
 
 def _this_process() -> dict[str, str | int]:

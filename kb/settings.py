@@ -61,7 +61,10 @@ def load_settings() -> Settings:
         UsageError: A setting is unknown or out of range; the message names it.
     """
     home = Path(os.environ.get("KB_HOME") or user_data_path("operation-milliard-kb"))
-    home = home.expanduser().resolve()
+    try:
+        home = home.expanduser().resolve()
+    except (RuntimeError, OSError) as error:
+        raise UsageError(f"KB_HOME={str(home)!r} can't be used: {error}") from None
     file = home / "kb.toml"
     stated = _read_toml(file)
     overridden = {name for name in stated if f"KB_{name.upper()}" in os.environ}

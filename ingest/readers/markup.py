@@ -54,12 +54,20 @@ def parse_html(text: str, source: Source) -> _Element:
     """Return the root element of HTML, mended as browsers do.
 
     Raises:
-        UnreadableError: No element is left.
+        UnreadableError: No element is left, or elements are nested so deeply that the parser gave
+            up and left the rest out.
+        MemoryError: This process may use no more.
     """
+    parser = _html_parser()
     try:
-        return lxml_html.document_fromstring(text.encode("utf-8", "replace"), _html_parser())
+        root = lxml_html.document_fromstring(text.encode("utf-8", "replace"), parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        if str(error).startswith("unknown error"):  # what lxml 6.1 says where memory ran out
+            raise MemoryError from error
         raise UnreadableError(f"{source.name} holds no readable HTML ({error}).") from error
+    if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+        raise UnreadableError(f"{source.name} is nested too deeply to be read.")
+    return root
 
 
 def parse_xhtml(text: str, source: Source) -> _Element:

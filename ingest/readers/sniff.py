@@ -27,6 +27,8 @@ BY_SUFFIX = {
 }
 # Text with one of these names is not prose; reading it line by line would bury what it says.
 _NOT_PROSE = {".geojson", ".json", ".jsonl", ".ndjson", ".rss", ".rtf", ".svg", ".xml", ".xsd"}
+# A damaged file still says by its name what it was; the reader of that format says what is wrong.
+_BINARY = {".docx", ".pdf", ".xlsx"}
 _PDF_WITHIN = 1024  # where every reader of the format looks for its mark
 _ZIP = b"PK\x03\x04"
 _CONTROL_SHARE = 0.02
@@ -56,7 +58,7 @@ def format_of(source: Source) -> str | None:
         return _office_format(source)
     text = _loose_text(head)
     if text is None:
-        return None
+        return BY_SUFFIX.get(source.suffix) if source.suffix in _BINARY else None
     return _markup_format(text, source) or _text_format(text, source)
 
 
@@ -65,8 +67,7 @@ def _office_format(source: Source) -> str | None:
         with zipfile.ZipFile(source.path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        # A damaged archive still says by its name what it was; its reader says what is wrong.
-        return BY_SUFFIX.get(source.suffix) if source.suffix in {".docx", ".xlsx"} else None
+        return BY_SUFFIX.get(source.suffix) if source.suffix in _BINARY - {".pdf"} else None
     if any(name.startswith("word/") for name in names):
         return "docx"
     return "tables" if any(name.startswith("xl/") for name in names) else None

@@ -34,7 +34,7 @@ MAX_SENTENCES = 5
 MAX_PER_DOCUMENT = 2
 # A definition of EU law can fill a passage; a list is quoted with its points up to this length.
 MAX_LIST = 900
-MIN_WORDS = 4
+MIN_WORDS = 5
 # Sentences encoded for one question; 48 take about 100 ms on two cores.
 MAX_ENCODED = 48
 NEAREST = 5
@@ -161,7 +161,7 @@ class AnswerExtractor:
                 text = "\n".join(passage.text[start:end] for start, end in parts)
                 own = question.held(text, passage.language)
                 fits = fitness(text, question.shape, own, passage.language)
-                around = weights.around_fact if fits else weights.around
+                around = weights.around_fact if fits > 0 else weights.around
                 outside = around * question.share((titles | before) - own)
                 held = weights.own * question.share(own) + outside
                 score = from_hit + held + weights.shape * fits

@@ -95,7 +95,8 @@ _DEFINED = re.compile(
 _ACT = re.compile(
     rf"(?:\(U?E[UC]?\)|\b(?:no|n°|nos|No)\b|\bRegulation\b|\bDirective\b|\bDecision\b|\brèglement\b"
     rf"|\bdirective\b|\bdécision\b)\s*(?:\(U?E[UC]?\)\s*)?(?:(?:no|n°)\s*)?\d+/\d+(?:/[A-Z]+)?"
-    rf"(?:[^.;\d]{{0,80}}?\b(?:of|du)\s+\d{{1,2}}(?:er)?\s+(?:{_MONTHS})\s+\d{{4}})?",
+    rf"(?:[^.;\d]{{0,80}}?\b(?:of|du)\s+\d{{1,2}}(?:er)?\s+(?:{_MONTHS})\s+\d{{4}})?"
+    r"|\((?:JO|OJ) [^)]*\)",
     re.IGNORECASE,
 )
 # "How many …" is not answered by the year it was.
@@ -111,7 +112,9 @@ def asked_for(question: str) -> Asked:
 
 
 def fitness(sentence: str, asked: Asked, held: AbstractSet[str], language: str) -> float:
-    """How well a sentence has the shape that is asked for: 0, 1, or 2 for a definition.
+    """How well a sentence has the shape that is asked for, from -0.5 to 2.
+
+    1 where it states such a fact, -0.5 where a number or date is asked for and it has none.
 
     ``held`` are the question's terms that the sentence holds. A definition counts twice where the
     term that it defines is what is asked about, once where it only looks like one.
@@ -124,5 +127,8 @@ def fitness(sentence: str, asked: Asked, held: AbstractSet[str], language: str) 
     sentence = _ACT.sub("", sentence)
     if asked is Asked.NUMBER:
         sentence = _YEAR.sub("", sentence)
-    shape = _SHAPES.get(asked)
-    return 1.0 if shape is not None and shape.search(sentence) else 0.0
+    if asked is Asked.ANYTHING:
+        return 0.0
+    if _SHAPES[asked].search(sentence):
+        return 1.0
+    return 0.0 if asked is Asked.DEFINITION else -0.5

@@ -8,6 +8,8 @@ but for metadata and removal, which hold for every generation at once.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -22,10 +24,37 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
 SCHEMA_VERSION = 1
+
+# A file name is bytes: those that are no UTF-8 are lone surrogates in Python, which no database
+# takes. They are kept as the last private characters of Unicode, which no name holds.
+_ESCAPED = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
+_RESTORED = {kept: lone for lone, kept in _ESCAPED.items()}
+
+
+class FilePath(TypeDecorator[str]):
+    """The path of a file, whatever bytes its name holds."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Keep what is no UTF-8 as private characters."""
+        del dialect
+        return None if value is None else value.translate(_ESCAPED)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Give the path as Python and the file system have it."""
+        del dialect
+        return None if value is None else value.translate(_RESTORED)
+
 
 metadata = MetaData()
 
@@ -65,7 +94,7 @@ versions = Table(
     Column("sha256", String(64), nullable=False, index=True),
     Column("original", String(300)),
     Column("media_type", String(100), nullable=False),
-    Column("source", Text, nullable=False),
+    Column("source", FilePath, nullable=False),
     Column("paged", Boolean, nullable=False),
     Column("warnings", Text, nullable=False),
     Column("ingested", DateTime, nullable=False),
@@ -92,7 +121,7 @@ sources = Table(
     "sources",
     metadata,
     Column("generation", ForeignKey("generations.id"), primary_key=True),
-    Column("path", Text, primary_key=True),
+    Column("path", FilePath, primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("version_key", ForeignKey("versions.key"), nullable=False, index=True),
     Column("indexed", Boolean, nullable=False),  # false for another format of an indexed version

@@ -139,7 +139,7 @@ def test_rollback_answers_as_before_the_last_run(base: Base) -> None:
     assert [hit.passage.text for hit in base.hits("ladder")] == ["The ladder costs 5 euros."]
     assert_sound(base.kb)
     report = base.ingest()
-    assert (report.counts["updated"], report.generation) == (1, 3)
+    assert (report.as_json()["updated"], report.generation) == (1, 3)
     assert [hit.passage.text for hit in base.hits("ladder")] == ["The ladder costs 9 euros."]
     assert_sound(base.kb)
 
@@ -190,7 +190,7 @@ def test_another_encoder_is_refused_until_everything_is_encoded_again(
     other = make_kb(base.kb.settings.home, encoder=HashingEncoder("other", dimension=32))
     said = r"encoder hashing.*KB_ENCODER is other.*kb doctor --repair"
     with pytest.raises(StoreError, match=said):
-        _ = other.search
+        other.search.search("ladder", Filters())
     assert [check.name for check in maintenance.examine(other) if not check.sound] == ["encoder"]
     assert maintenance.repair(other, lambda _count: None).encoder == "other"
     assert other.search.search("ladder", Filters()).hits

@@ -141,12 +141,12 @@ def test_the_newest_dated_version_is_current_in_either_order(
 ) -> None:
     """Consolidations of one act are one document; an older one that comes later is history."""
     for day in order:
-        name = f"act-{day}.txt"
+        name, work = f"act-{day}.txt", "celex: 32031R0077, language: en"
         base.write(name, f"The ladder is lent as of {day}.")
         stated = (base.folder / "metadata.yaml").read_text() if order[0] != day else "files:"
         base.write(
             "metadata.yaml",
-            f"{stated.rstrip()}\n  {name}: {{celex: 32031R0077, version_date: {day}, language: en}}",
+            f"{stated.rstrip()}\n  {name}: {{{work}, version_date: {day}}}",
         )
         base.ingest()
     [hit] = base.hits("ladder")

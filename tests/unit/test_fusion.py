@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.index.base import Scored
 from kb.search.fusion import as_mapping, fuse
+
+if TYPE_CHECKING:
+    from kb.index.base import Scored
 
 keys = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 # Whole numbers, so that rounding does not decide about the ties.
