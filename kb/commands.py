@@ -115,7 +115,7 @@ def status(
     with opened() as kb:
         kept = kb.record.kept()
         listed = list(_all_documents(kb)) if documents and kept else []
-        settings = kb.settings.model_dump(mode="json")
+        settings = kb.settings.shown()
         if as_json:
             found = {
                 "generation": generation_json(kept[0]) if kept else None,
@@ -283,7 +283,9 @@ def _generations_table(kept: list[Any]) -> Table:
 
 
 def _documents_table(documents: list[Document]) -> Table:
-    table = Table("Document", "Version", "Kind", "Language", "Visibility", "Title")
+    table = Table()
+    for name in ("Document", "Version", "Kind", "Language", "Visibility", "Title"):
+        table.add_column(name, overflow="fold")
     for document in documents:
         table.add_row(
             document.id,

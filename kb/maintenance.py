@@ -10,7 +10,8 @@ from sqlalchemy import text
 from kb.errors import NotFoundError, StoreError
 from kb.index.build import write_passages
 from kb.lock import writer_lock
-from kb.record.writing import Draft, abandon_newest, remove_document, unpublished
+from kb.record.history import abandon_newest, remove_document, unpublished
+from kb.record.writing import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

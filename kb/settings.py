@@ -10,6 +10,7 @@ from typing import Any
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
 
 from kb.encoders.sentence_transformer import DEFAULT
 from kb.errors import UsageError
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     candidate_k: int = Field(100, ge=1, le=1000, description="Candidates of each leg.")
     dense_weight: float = Field(0.8, ge=0, le=10, description="Weight of the dense leg; lexical 1.")
     per_document: int = Field(3, ge=1, le=100, description="Passages shown of one document.")
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting by name, secrets hidden."""
+        url = make_url(self.database).render_as_string(hide_password=True)
+        return {**self.model_dump(mode="json"), "database_url": url}
 
     @property
     def database(self) -> str:

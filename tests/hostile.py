@@ -16,7 +16,7 @@ from pypdf import PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
@@ -219,44 +219,57 @@ GOOD = (
 BOMBS = (
     Case("bomb.docx", data(word_bomb), "failed", "unpacks to more than 200 MiB"),
     Case("liar.docx", data(partial(word_bomb, declared=9000)), "failed", "damaged Office file"),
-    Case("swells.pdf", data(swelling_pdf), "failed", "memory|seconds|no text|large"),
-    Case("vast.pdf", data(vast_picture_pdf), "failed", "memory|no text|drawn|blank|large"),
+    Case("swells.pdf", data(swelling_pdf), "failed", "above 1000 MB of memory"),
+    Case("vast.pdf", data(vast_picture_pdf), "failed", "has no text"),
     Case("large.txt", sparse(205 * MEBIBYTE), "failed", "larger than 200 MB"),
     Case("long.txt", sparse(150 * MEBIBYTE), "failed", "larger than 20 MiB"),
     Case("many.pdf", data(partial(pdf, 6000)), "failed", "6000 pages are more than the 5000"),
-    Case("cell.csv", text(f"a,b\n1,{'x' * 50_000_000}\n"), "failed", "larger|longer|limit"),
+    Case("cell.csv", text(f"a,b\n1,{'x' * 50_000_000}\n"), "failed", "larger than field limit"),
     Case("wide.csv", text(",".join(map(str, range(2000)))), "failed", "2,000 columns"),
     Case(
-        "laughs.xml", text(f"<?xml version='1.0'?>{_DOCTYPE}<ACT><TI.ART>&l9;</TI.ART></ACT>"),
-        "failed", "XML entities",
+        "laughs.xml",
+        text(f"<?xml version='1.0'?>{_DOCTYPE}<ACT><TI.ART>&l9;</TI.ART></ACT>"),
+        "failed",
+        "XML entities",
     ),
-    Case("laughs.xhtml", text(f"{_DOCTYPE}<html><body><p>&l9;</p></body></html>"), "failed", "text"),
-    Case("laughs.docx", data(partial(word_with, f"{_DOCTYPE}<r>&l9;</r>")), "failed", "entit|XML"),
+    Case("laughs.xhtml", text(f"{_DOCTYPE}<html><body><p>&l9;</p></body></html>"), "added"),
+    Case(
+        "laughs.docx",
+        data(partial(word_with, f"{_DOCTYPE}<r>&l9;</r>")),
+        "failed",
+        "no readable Word file",
+    ),
 )
 
 LOOPS = (
-    Case("deep.html", text(_page(nested("<div>", SENTENCE, "</div>", 100_000))), "failed", "deep"),
-    Case("deep.md", text(nested("> ", SENTENCE, "", 50_000)), "added|failed", "|deep"),
+    Case(
+        "deep.html",
+        text(_page(nested("<div>", SENTENCE, "</div>", 100_000))),
+        "failed",
+        "too deeply",
+    ),
+    Case("deep.md", text(nested("> ", SENTENCE, "", 50_000)), "failed", "no text"),
     Case("deep.json", text(nested("[", "1", "]", 100_000)), "skipped", "no reader"),
-    Case("brackets.md", text("[" * 100_000 + SENTENCE), "added|failed", "|seconds"),
-    Case("loop.pdf", data(looped_pdf), "failed", "loop.pdf"),
-    Case("itself.md", _link("itself.md"), "failed", "does not exist|loop"),
-    Case("dangling.md", _link("nowhere.md"), "failed", "does not exist"),
+    Case("brackets.md", text("[" * 100_000 + SENTENCE), "added"),
+    Case("loop.pdf", data(looped_pdf), "failed", "has no text"),
+    Case("itself.md", _link("itself.md"), "failed", "leads nowhere"),
+    Case("dangling.md", _link("nowhere.md"), "failed", "leads nowhere"),
     Case("pipe.txt", os.mkfifo, "failed", "not a regular file"),
 )
 
 DAMAGED = (
     Case("page.pdf", text(_page(f"<p>{SENTENCE} By a wrong name.</p>")), "added", "holds HTML"),
-    Case("half.pdf", half(pdf), "failed|added", "half.pdf"),
+    Case("half.pdf", half(pdf), "failed", "cut short"),
     Case("half.docx", half(docx), "failed", "damaged Office file"),
     Case("half.xlsx", half(xlsx), "failed", "damaged Office file"),
     Case("secret.pdf", data(encrypted_pdf), "failed", "password"),
     Case("sheet.docx", data(xlsx), "added", "holds a table"),
-    Case("noise.pdf", data(lambda: bytes(range(256)) * 400), "skipped", "no reader"),
+    Case("noise.pdf", data(lambda: bytes(range(256)) * 400), "failed", "not a PDF"),
     Case("noise.docx", data(lambda: b"PK\x03\x04" + bytes(range(256)) * 40), "failed", "damaged"),
+    Case("empty.xml", text(""), "skipped", "no reader"),
     *(
-        Case(f"empty{suffix}", text(""), "failed|skipped", r"is empty")
-        for suffix in (".csv", ".docx", ".html", ".md", ".pdf", ".txt", ".xlsx", ".xml")
+        Case(f"empty{suffix}", text(""), "failed", "is empty")
+        for suffix in (".csv", ".docx", ".html", ".md", ".pdf", ".txt", ".xlsx")
     ),
 )
 
@@ -282,4 +295,4 @@ ODD_NAMES = tuple(
     )
 )
 
-CASES: Iterable[Case] = (*GOOD, *BOMBS, *LOOPS, *DAMAGED, *ODD_NAMES)
+CASES: tuple[Case, ...] = (*GOOD, *BOMBS, *LOOPS, *DAMAGED, *ODD_NAMES)

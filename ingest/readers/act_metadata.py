@@ -32,6 +32,7 @@ _CONSOLIDATED = re.compile(
     r"\b0?(?P<celex>\d{4}[A-Z]{1,2}\d{4})\s+[—–-]\s+(?P<language>[A-Z]{2})\s+[—–-]\s+"
     r"(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4})"
 )
+_CELEX_IN_NAME = re.compile(r"(?<![0-9a-z])[03](\d{4}[rldh]\d{4})(?!\d)", re.IGNORECASE)
 _ISSUERS = (
     (
         re.compile(r"european parliament|parlement européen", re.IGNORECASE),
@@ -74,11 +75,16 @@ def language_of(title: str) -> str:
     return "fr" if _FRENCH.search(title) else "en"
 
 
-def act_metadata(title: str, language: str | None, state: Consolidation | None = None) -> Metadata:
-    """Return what the full ``title`` of an act says, with ``state`` for a consolidated text."""
+def act_metadata(
+    title: str, language: str | None, state: Consolidation | None = None, name: str = ""
+) -> Metadata:
+    """Return what the full ``title`` of an act says, with ``state`` for a consolidated text.
+
+    An excerpt without its title is known by the CELEX number in its file's ``name``.
+    """
     language = language or (state.language if state else language_of(title))
     heading = title[: found.start()] if (found := _DATE.search(title)) else title[:200]
-    celex = state.celex if state else _celex(heading)
+    celex = state.celex if state else _celex(heading) or _named(name)
     adopted = (
         _date(int(found[3]), _MONTHS.get(found[2].lower(), 0), int(found[1])) if found else None
     )
@@ -94,6 +100,11 @@ def act_metadata(title: str, language: str | None, state: Consolidation | None =
         url=_url(celex, language, state),
         version_date=state.day if state else adopted,
     )
+
+
+def _named(name: str) -> str | None:
+    found = _CELEX_IN_NAME.search(name)
+    return f"3{found[1].upper()}" if found else None
 
 
 def _celex(heading: str) -> str | None:

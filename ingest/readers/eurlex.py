@@ -82,7 +82,7 @@ class EurlexReader:
             raise UnreadableError(f"{source.name} is nested too deeply to be read.") from error
         title = squash(" ".join(line.text for line in walker.lines if line.part is Part.TITLE))
         language = _language(root)
-        metadata = act_metadata(title, language, state)
+        metadata = act_metadata(title, language, state, source.name)
         return assemble(walker.lines, metadata.language).parsed(source, metadata)
 
 

@@ -71,7 +71,7 @@ class FormexReader:
         except RecursionError as error:
             raise UnreadableError(f"{source.name} is nested too deeply to be read.") from error
         title = " ".join(line.text for line in walker.lines if line.part is Part.TITLE)
-        metadata = act_metadata(squash(title), language, _state(root, language))
+        metadata = act_metadata(squash(title), language, _state(root, language), source.name)
         warnings = (_DELETIONS_LEFT.format(deletions_left),) if deletions_left else ()
         return assemble(walker.lines, metadata.language).parsed(source, metadata, warnings)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
-from kb.errors import NotFoundError
 from kb.model import Visibility
 from kb.record import rows
 from kb.record.schema import (
@@ -299,68 +298,6 @@ def wider(visibility: Visibility) -> tuple[Visibility, ...]:
     """The visibilities by which more people see a document than by this one."""
     widest_first = tuple(Visibility)
     return widest_first[: widest_first.index(visibility)]
-
-
-def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:
-    """Remove a document from every generation at once.
-
-    Returns the paths of the originals to erase (empty without ``purge``).
-
-    Raises:
-        NotFoundError: There is no such document.
-    """
-    keys = select(versions.c.key).where(versions.c.document_id == document_id)
-    with engine.begin() as connection:
-        changed = connection.execute(
-            update(documents)
-            .where(documents.c.id == document_id)
-            .values(removed=func.coalesce(documents.c.removed, rows.naive(now)))
-        )
-        if changed.rowcount == 0:
-            raise NotFoundError(
-                f"There is no document {document_id!r}. `kb status --documents` lists them."
-            )
-        if not purge:
-            return []
-        originals = connection.scalars(
-            select(versions.c.original).where(versions.c.document_id == document_id)
-        ).all()
-        for table in (sources, members, passages, pages):
-            connection.execute(delete(table).where(table.c.version_key.in_(keys)))
-        connection.execute(delete(versions).where(versions.c.document_id == document_id))
-        shared = connection.scalars(
-            select(versions.c.original).where(versions.c.original.in_(originals))
-        ).all()
-    return sorted({path for path in originals if path is not None} - set(shared))
-
-
-def abandon_newest(engine: Engine) -> tuple[int, int]:
-    """Make the generation before the current one current again; returns (abandoned, current).
-
-    Raises:
-        NotFoundError: No older generation is kept.
-    """
-    with engine.begin() as connection:
-        kept = connection.scalars(
-            select(generations.c.id)
-            .where(generations.c.state == "published")
-            .order_by(generations.c.id.desc())
-            .limit(2)
-        ).all()
-        if len(kept) < 2:  # noqa: PLR2004 -- the current one and the one before it
-            raise NotFoundError("There is no older generation to go back to.")
-        connection.execute(
-            update(generations).where(generations.c.id == kept[0]).values(state="abandoned")
-        )
-    return kept[0], kept[1]
-
-
-def unpublished(engine: Engine) -> list[int]:
-    """Generations that no reader opens any more, or that were never finished."""
-    with engine.connect() as connection:
-        return list(
-            connection.scalars(select(generations.c.id).where(generations.c.state != "published"))
-        )
 
 
 def _known(row: Row[Any]) -> KnownVersion:

@@ -1,0 +1,78 @@
+"""Taking back: removal of documents from every generation, abandoning of the newest one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select, update
+
+from kb.errors import NotFoundError
+from kb.record import rows
+from kb.record.schema import documents, generations, members, pages, passages, sources, versions
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+
+def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:
+    """Remove a document from every generation at once.
+
+    Returns the paths of the originals to erase (empty without ``purge``).
+
+    Raises:
+        NotFoundError: There is no such document.
+    """
+    keys = select(versions.c.key).where(versions.c.document_id == document_id)
+    with engine.begin() as connection:
+        changed = connection.execute(
+            update(documents)
+            .where(documents.c.id == document_id)
+            .values(removed=func.coalesce(documents.c.removed, rows.naive(now)))
+        )
+        if changed.rowcount == 0:
+            raise NotFoundError(
+                f"There is no document {document_id!r}. `kb status --documents` lists them."
+            )
+        if not purge:
+            return []
+        originals = connection.scalars(
+            select(versions.c.original).where(versions.c.document_id == document_id)
+        ).all()
+        for table in (sources, members, passages, pages):
+            connection.execute(delete(table).where(table.c.version_key.in_(keys)))
+        connection.execute(delete(versions).where(versions.c.document_id == document_id))
+        shared = connection.scalars(
+            select(versions.c.original).where(versions.c.original.in_(originals))
+        ).all()
+    return sorted({path for path in originals if path is not None} - set(shared))
+
+
+def abandon_newest(engine: Engine) -> tuple[int, int]:
+    """Make the generation before the current one current again; returns (abandoned, current).
+
+    Raises:
+        NotFoundError: No older generation is kept.
+    """
+    with engine.begin() as connection:
+        kept = connection.scalars(
+            select(generations.c.id)
+            .where(generations.c.state == "published")
+            .order_by(generations.c.id.desc())
+            .limit(2)
+        ).all()
+        if len(kept) < 2:  # noqa: PLR2004 -- the current one and the one before it
+            raise NotFoundError("There is no older generation to go back to.")
+        connection.execute(
+            update(generations).where(generations.c.id == kept[0]).values(state="abandoned")
+        )
+    return kept[0], kept[1]
+
+
+def unpublished(engine: Engine) -> list[int]:
+    """Generations that no reader opens any more, or that were never finished."""
+    with engine.connect() as connection:
+        return list(
+            connection.scalars(select(generations.c.id).where(generations.c.state != "published"))
+        )
