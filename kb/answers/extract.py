@@ -195,7 +195,7 @@ class AnswerExtractor:
             words = " ".join(re.findall(r"\w+", fold(candidate.text)))
             if (
                 self._suffices(candidate)
-                and candidate.score >= 0.75 * best
+                and candidate.score >= 0.85 * best
                 and shown[candidate.hit.document.id] < MAX_PER_DOCUMENT
                 and words not in said
             ):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from kb.model import Filters, Visibility
 from kb.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from conftest import MakeKb
@@ -108,7 +109,7 @@ run_once(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def start(home: Path, folder: Path) -> subprocess.Popen[str]:
+def start(home: Path, folder: Path, scratch: Path) -> subprocess.Popen[str]:
     """Start an ingest in a process of its own that waits for the word to begin."""
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(here.parent), str(here.parents[1])])
@@ -118,7 +119,7 @@ def start(home: Path, folder: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)},
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -180,9 +181,16 @@ def assert_tidy(kb: KnowledgeBase) -> None:
     }
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A place for temporary files with a short path: some systems bound that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="kb-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_leaves_what_was_published(
-    make_kb: MakeKb, tmp_path: Path
+    make_kb: MakeKb, tmp_path: Path, scratch: Path
 ) -> None:
     """After each of 20 kills a running service answers as before; one more run mends the rest."""
     home, fresh, folder = tmp_path / "home", tmp_path / "fresh", tmp_path / "files"
@@ -196,7 +204,7 @@ def test_a_run_killed_at_any_moment_leaves_what_was_published(
     sessions: list[int] = []
     for _ in range(KILLS):
         generation = service.record.current_id()
-        process = start(home, folder)
+        process = start(home, folder, scratch)
         begin(process)
         try:
             process.wait(timeout=chance.uniform(0, LONGEST))
