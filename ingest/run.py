@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 import os
 import time
+from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,10 +122,10 @@ class _Run:
         settings = self.kb.settings
         limits = Limits(settings.workers, settings.worker_seconds, settings.worker_memory_mb)
         self.progress.begin("reading", len(found))
-        pending: dict[Job, _Waiting] = {}
-        with Workers(limits) as workers:
-            for job, result in workers.read(self._jobs(found, pending)):
-                self._note(self._take(pending.pop(job), result))
+        pending: deque[_Waiting] = deque()  # results come in the order of the jobs
+        with Workers(limits, self.kb.settings.home) as workers:
+            for _, result in workers.read(self._jobs(found, pending)):
+                self._note(self._take(pending.popleft(), result))
 
     def prune(self, paths: Sequence[Path]) -> None:
         """Withdraw the documents all of whose files have vanished from the ingested folders."""
@@ -154,7 +155,8 @@ class _Run:
         kb, draft = self.kb, self.draft
         writer = kb.index.writer(draft.id, draft.parent)
         try:
-            gone = self.withdrawn | self.reindexed
+            # Removed ones too: a crash in the middle of a removal leaves their points behind.
+            gone = self.withdrawn | self.reindexed | draft.removed_documents()
             if gone:
                 writer.drop(sorted(gone))
             documents = list(draft.current_documents(sorted(self.reindexed), self.metadata))
@@ -171,13 +173,13 @@ class _Run:
                     kb.index.narrow(generation.id, document_id, visibility)
         self.report.generation = draft.id
 
-    def _jobs(self, found: Sequence[Found], pending: dict[Job, _Waiting]) -> Iterator[Job]:
+    def _jobs(self, found: Sequence[Found], pending: deque[_Waiting]) -> Iterator[Job]:
         for item in found:
             waiting = self._begin(item)
             if isinstance(waiting, FileResult):
                 self._note(waiting)
             else:
-                pending[waiting.job] = waiting
+                pending.append(waiting)
                 yield waiting.job
 
     def _begin(self, item: Found) -> _Waiting | FileResult:
@@ -225,6 +227,9 @@ class _Run:
                 return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, document_id)
             self.restored.add(document_id)
         known = self.draft.known_versions(document_id)
+        copied = None if known else self.draft.removed_content(waiting.sha256)
+        if copied is not None and not self.options.restore:
+            return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, copied)
         same = _same_content(waiting.sha256, known)
         self.changed = True
         if same is not None:
@@ -316,7 +321,8 @@ class _Run:
         for version in known:
             replaced = mine is not None and mine.version_key == version.key and mine.indexed
             if version.version_date == metadata.version_date and not replaced:
-                return version if version.source != waiting.path else None
+                elsewhere = version.source != waiting.path and os.path.lexists(version.source)
+                return version if elsewhere else None
         return None
 
     def _remember(self, waiting: _Waiting, key: int, *, indexed: bool) -> None:

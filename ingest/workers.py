@@ -9,11 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import tempfile
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -56,16 +56,23 @@ class Job:
 
 
 class Workers:
-    """A pool of reading processes; use as a context manager."""
+    """A pool of reading processes; use as a context manager.
 
-    def __init__(self, limits: Limits) -> None:
+    ``folder`` is where they may leave temporary files; the caller holds the writer lock of it.
+    """
+
+    def __init__(self, limits: Limits, folder: Path) -> None:
         self._limits = limits
-        self._scratch = TemporaryDirectory(prefix="kb-reading-", ignore_cleanup_errors=True)
+        # Beside the base, not in the system's temporary folder: what a killed run leaves there is
+        # swept by the next one.
+        self._scratch = folder / "reading"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
         self._pool = ProcessPool(
             max_workers=limits.processes,
             max_tasks=_FILES_A_PROCESS,
             initializer=_confine,
-            initargs=(limits.memory_mb, self._scratch.name),
+            initargs=(limits.memory_mb, str(self._scratch)),
             # A fresh server process: no open index, no torch threads are inherited.
             context=multiprocessing.get_context("forkserver"),
         )
@@ -78,7 +85,7 @@ class Workers:
         """End every process, also in the middle of a file."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
-        self._scratch.cleanup()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Parsed | UnreadableError]]:
         """Read files, results in the order of the jobs; a few are read ahead."""

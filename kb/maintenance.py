@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,15 @@ def _check_originals(kb: KnowledgeBase, current: Generation) -> Check:
 
 def _overwrite_log(kb: KnowledgeBase) -> None:
     """Have SQLite's log, which still holds the erased text, written back and emptied."""
-    if kb.engine.dialect.name == "sqlite":
+    if kb.engine.dialect.name != "sqlite":
+        return
+    for _ in range(50):
         with kb.engine.connect() as connection:
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            busy, *_ = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+        if not busy:
+            return
+        time.sleep(0.1)
+    raise StoreError(
+        "The document is removed and erased, but its text still stands in the database's log, "
+        "which a reader keeps open. Stop `kb serve` and purge again."
+    )

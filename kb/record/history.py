@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from kb.errors import NotFoundError
 from kb.record import rows
-from kb.record.schema import documents, generations, members, pages, passages, sources, versions
+from kb.record.schema import (
+    documents,
+    generations,
+    members,
+    pages,
+    passages,
+    removed_contents,
+    sources,
+    versions,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:
@@ -35,6 +44,7 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
             raise NotFoundError(
                 f"There is no document {document_id!r}. `kb status --documents` lists them."
             )
+        _remember_contents(connection, document_id)
         if not purge:
             return []
         originals = connection.scalars(
@@ -47,6 +57,16 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
             select(versions.c.original).where(versions.c.original.in_(originals))
         ).all()
     return sorted({path for path in originals if path is not None} - set(shared))
+
+
+def _remember_contents(connection: Connection, document_id: str) -> None:
+    kept = select(removed_contents.c.sha256).where(removed_contents.c.document_id == document_id)
+    held = select(versions.c.sha256, versions.c.document_id).where(
+        versions.c.document_id == document_id, versions.c.sha256.not_in(kept)
+    )
+    connection.execute(
+        insert(removed_contents).from_select(["sha256", "document_id"], held.distinct())
+    )
 
 
 def abandon_newest(engine: Engine) -> tuple[int, int]:

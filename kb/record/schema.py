@@ -82,6 +82,17 @@ documents = Table(
     Column("id", String(200), primary_key=True),
     Column("work", String(200), nullable=False, index=True),
     Column("removed", DateTime),
+    # The highest version number that was ever published: none is used for another text, also
+    # after a rollback.
+    Column("highest", Integer, nullable=False, server_default="0"),
+)
+
+# What a removed document held, so that a copy of it under another path stays out too.
+removed_contents = Table(
+    "removed_contents",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("document_id", ForeignKey("documents.id"), primary_key=True),
 )
 
 versions = Table(

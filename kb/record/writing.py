@@ -16,6 +16,7 @@ from kb.record.schema import (
     members,
     pages,
     passages,
+    removed_contents,
     sources,
     versions,
 )
@@ -153,10 +154,25 @@ class Draft:
         )
 
     def next_number(self, document_id: str) -> int:
-        """The number for a new version; numbers once used are not used again."""
-        query = select(func.max(versions.c.number)).where(versions.c.document_id == document_id)
+        """The number for a new version; numbers once published are not used again."""
+        written = select(func.max(versions.c.number)).where(versions.c.document_id == document_id)
+        published = select(documents.c.highest).where(documents.c.id == document_id)
         with self._engine.connect() as connection:
-            return (connection.scalar(query) or 0) + 1
+            highest = (connection.scalar(query) or 0 for query in (written, published))
+            return max(highest) + 1
+
+    def removed_content(self, sha256: str) -> str | None:
+        """The removed document that held this content, if one did."""
+        query = select(removed_contents.c.document_id).where(removed_contents.c.sha256 == sha256)
+        with self._engine.connect() as connection:
+            document_id: str | None = connection.scalar(query)
+        return document_id
+
+    def removed_documents(self) -> set[str]:
+        """The ids of every removed document."""
+        query = select(documents.c.id).where(documents.c.removed.is_not(None))
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
 
     def removed(self, document_id: str) -> datetime | None:
         """When the document was removed by a person, if it was."""
@@ -275,6 +291,10 @@ class Draft:
                 connection.execute(
                     update(documents).where(documents.c.id.in_(restored)).values(removed=None)
                 )
+                connection.execute(
+                    delete(removed_contents).where(removed_contents.c.document_id.in_(restored))
+                )
+            _raise_highest(connection, self.id)
             connection.execute(
                 update(generations).where(generations.c.id == self.id).values(state="published")
             )
@@ -367,6 +387,16 @@ def _insert_version(
     return key
 
 
+def _raise_highest(connection: Connection, generation: int) -> None:
+    written = select(versions.c.document_id).where(versions.c.born == generation)
+    highest = (
+        select(func.max(versions.c.number))
+        .where(versions.c.document_id == documents.c.id)
+        .scalar_subquery()
+    )
+    connection.execute(update(documents).where(documents.c.id.in_(written)).values(highest=highest))
+
+
 def _forget_unpublished(connection: Connection) -> None:
     """Erase what unfinished and abandoned runs wrote; nothing published refers to it."""
     gone = connection.scalars(
@@ -384,7 +414,9 @@ def _forget_unpublished(connection: Connection) -> None:
         connection.execute(delete(versions).where(versions.c.key.in_(part)))
     used = select(versions.c.document_id)
     connection.execute(
-        delete(documents).where(documents.c.id.not_in(used), documents.c.removed.is_(None))
+        delete(documents).where(
+            documents.c.id.not_in(used), documents.c.removed.is_(None), documents.c.highest == 0
+        )
     )
 
 

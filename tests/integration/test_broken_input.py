@@ -212,20 +212,22 @@ def test_a_reader_that_hangs_or_eats_memory_costs_its_own_file(tmp_path: Path) -
     """Each limit fails the file that crosses it; what is beside it is taken in."""
     folder = tmp_path / "files"
     folder.mkdir()
-    paragraphs = "\n\n".join(f"The workshop lends ladder {number}." for number in range(400_000))
-    (folder / "endless.txt").write_text(paragraphs)
     (folder / "good.txt").write_text(hostile.SENTENCE)
-    for limit, value, reason in (
-        ("KB_WORKER_SECONDS", "1", "took more than 1 seconds to read"),
-        ("KB_WORKER_MEMORY_MB", "256", "above 256 MB of memory"),
-    ):
-        run = kb_ingest(tmp_path / limit, folder, "--json", settings={limit: value})
-        assert run.code == 1
-        assert "Traceback" not in run.stderr
-        assert reason in run.files["endless.txt"]["reason"]
-        assert limit in run.files["endless.txt"]["reason"]
-        assert run.files["good.txt"]["outcome"] == "added"
-        assert run.worker < MOST_WORKER
+    (folder / "many.pdf").write_bytes(hostile.pdf(4900))
+    (folder / "swells.pdf").write_bytes(hostile.swelling_pdf())
+    run = kb_ingest(
+        tmp_path / "home",
+        folder,
+        "--json",
+        settings={"KB_WORKER_SECONDS": "3", "KB_WORKER_MEMORY_MB": "600"},
+    )
+    assert run.code == 1
+    assert "Traceback" not in run.stderr
+    slow, hungry = run.files["many.pdf"], run.files["swells.pdf"]
+    assert slow["reason"] == "took more than 3 seconds to read; KB_WORKER_SECONDS sets the limit"
+    assert "above 600 MB of memory; KB_WORKER_MEMORY_MB sets the limit" in hungry["reason"]
+    assert run.files["good.txt"]["outcome"] == "added"
+    assert run.worker < 600 * MEBIBYTE
 
 
 def test_a_worker_that_is_ended_leaves_nothing_behind(
