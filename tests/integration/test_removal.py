@@ -205,3 +205,15 @@ def test_widening_shows_a_document_from_now_on(base: Base) -> None:
     assert base.found("ladder", PUBLIC) == set()
     base.ingest(visibility=Visibility.PUBLIC)
     assert base.found("ladder", PUBLIC) == {base.id_of("secret.md")}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_copy_of_a_removed_file_stays_out(twice: Base, *, purge: bool) -> None:
+    """The same bytes under another name are not the way back in, also after a second purge."""
+    removed = twice.id_of("secret.md")
+    maintenance.remove(twice.kb, removed, purge=purge)
+    maintenance.remove(twice.kb, removed, purge=purge)
+    twice.write("copy.md", f"# {MARKER} secret", TEXT)
+    result = twice.result(twice.ingest(), "copy.md")
+    assert (result.outcome, result.document_id) == ("skipped", removed)
+    assert f"{MARKER}" not in str(twice.hits(f"{MARKER} ladder"))

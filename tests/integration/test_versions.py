@@ -217,3 +217,38 @@ def test_a_failed_file_leaves_its_last_version_in_place(base: Base) -> None:
     report = base.ingest()
     assert base.result(report, "price.md").outcome in {"failed", "skipped"}
     assert [hit.passage.text for hit in base.hits("ladder")] == ["The ladder costs 5 euros."]
+
+
+def test_identical_files_of_one_name_are_read_side_by_side(base: Base) -> None:
+    """Copies in two folders, read at the same moment, each end in a line of their own."""
+    for folder in ("one", "two", "three"):
+        (base.folder / folder).mkdir(parents=True)
+        base.write(f"{folder}/SOURCE.txt", "The ladder is lent.")
+    outcomes = [result.outcome for result in base.ingest().files]
+    assert sorted(outcomes) == ["added", "skipped", "skipped"]
+
+
+def test_a_version_number_is_not_used_again_after_a_rollback(base: Base) -> None:
+    """A citation of an abandoned version never points at another text."""
+    base.write("price.md", "The ladder costs 5 euros.")
+    base.ingest()
+    base.write("price.md", "The ladder costs 6 euros.")
+    base.ingest()
+    maintenance.rollback(base.kb)
+    base.write("price.md", "The ladder costs 7 euros.")
+    assert base.result(base.ingest(), "price.md").version == 3
+
+
+def test_a_renamed_file_with_a_new_text_is_a_new_version(base: Base) -> None:
+    """An identifier holds a document together when its file takes another name."""
+    base.write("metadata.yaml", "defaults: {identifier: ladder-price, language: en}")
+    old = base.write("price-2030.md", "The ladder costs 5 euros.")
+    base.ingest()
+    old.unlink()
+    base.write("price-2031.md", "The ladder costs 6 euros.")
+    result = base.result(base.ingest(), "price-2031.md")
+    assert (result.outcome, result.document_id, result.version) == (
+        "updated",
+        "ladder-price-en",
+        2,
+    )
