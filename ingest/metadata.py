@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ingest.report import shown
 from kb.errors import UsageError
+from kb.language import detect
 from kb.model import Kind, Metadata, Visibility
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kb.model import Parsed
 
 SIDECAR = "metadata.yaml"
 _FIELDS = {field.name for field in dataclasses.fields(Metadata)}
@@ -44,6 +48,20 @@ class Sidecars:
         named = stated.get("files", {}).get(path.name, {})
         merged = {**stated.get("defaults", {}), **named}
         return metadata_from(merged, f"{sidecar}, {path.name}") if merged else Metadata()
+
+
+def complete(parsed: Parsed, stated: Metadata, path: str) -> Metadata:
+    """The file's metadata with what is stated over it, and with what every document needs."""
+    metadata = parsed.metadata.overlaid(stated)
+    name = shown(path.rpartition("/")[2])
+    sample = " ".join(page.text for page in parsed.pages[:20])[:20_000]
+    return dataclasses.replace(
+        metadata,
+        title=metadata.title or name,
+        kind=metadata.kind or Kind.NOTE,
+        visibility=metadata.visibility or Visibility.PUBLIC,
+        language=metadata.language or detect(sample),
+    )
 
 
 def metadata_from(values: dict[str, Any], where: str) -> Metadata:

@@ -7,26 +7,26 @@ import mimetypes
 import os
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.files import digest, find, keep, sweep
-from ingest.identity import identify
-from ingest.metadata import Sidecars, stated_fingerprint
+from ingest.identity import identify, is_newest, same_content
+from ingest.metadata import Sidecars, complete, stated_fingerprint
 from ingest.progress import Progress
 from ingest.report import FileResult, Outcome, Report, shown
 from ingest.splitting import split
 from ingest.workers import Job, Limits, Workers
 from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
 from kb.index.build import write_passages
-from kb.language import detect
 from kb.lock import writer_lock
 from kb.maintenance import discard_unused
-from kb.model import Kind, Metadata, Visibility
-from kb.record.writing import Draft, KnownSource, KnownVersion, NewVersion, wider
+from kb.model import Metadata, Visibility
+from kb.record.known import KnownSource, KnownVersion, NewVersion, wider
+from kb.record.writing import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -220,7 +220,7 @@ class _Run:
             return FileResult(waiting.path, Outcome.FAILED, reason)
 
     def _store(self, waiting: _Waiting, parsed: Parsed) -> FileResult:
-        metadata = _complete(parsed, waiting.stated, waiting.path)
+        metadata = complete(parsed, waiting.stated, waiting.path)
         document_id, work = identify(metadata, waiting.path, metadata.language or "fr")
         if self.draft.removed(document_id) is not None:
             if not self.options.restore:
@@ -230,7 +230,7 @@ class _Run:
         copied = None if known else self.draft.removed_content(waiting.sha256)
         if copied is not None and not self.options.restore:
             return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, copied)
-        same = _same_content(waiting.sha256, known)
+        same = same_content(waiting.sha256, known)
         self.changed = True
         if same is not None:
             return self._update_metadata(waiting, metadata, same, known)
@@ -263,7 +263,7 @@ class _Run:
             self.kb.encoder.count_tokens,
             language=metadata.language,
         )
-        current = _is_newest(metadata, known)
+        current = is_newest(metadata, known)
         version = NewVersion(
             document_id=identity.document_id,
             work=identity.work,
@@ -346,36 +346,6 @@ def _fingerprint(sha256: str, stated: Metadata) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _complete(parsed: Parsed, stated: Metadata, path: str) -> Metadata:
-    """The file's metadata with what is stated over it, and with what every document needs."""
-    metadata = parsed.metadata.overlaid(stated)
-    name = shown(path.rpartition("/")[2])
-    sample = " ".join(page.text for page in parsed.pages[:20])[:20_000]
-    return replace(
-        metadata,
-        title=metadata.title or name,
-        kind=metadata.kind or Kind.NOTE,
-        visibility=metadata.visibility or Visibility.PUBLIC,
-        language=metadata.language or detect(sample),
-    )
-
-
-def _same_content(sha256: str, known: list[KnownVersion]) -> KnownVersion | None:
-    """The version with this content: the current one, or a dated one of a work.
-
-    An undated file that went back to what it was two versions ago is a new version.
-    """
-    for version in known:
-        if version.sha256 == sha256 and (version.current or version.version_date):
-            return version
-    return None
-
-
 def _withdrawn(source: KnownSource) -> FileResult:
     reason = "the file has vanished"
     return FileResult(source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number)
-
-
-def _is_newest(metadata: Metadata, known: list[KnownVersion]) -> bool:
-    dates = [version.version_date for version in known if version.version_date]
-    return metadata.version_date is None or not dates or metadata.version_date >= max(dates)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 READERS = {
     "eurlex": ("ingest.readers.eurlex", "EurlexReader"),
     "formex": ("ingest.readers.formex", "FormexReader"),
-    "pdf": ("ingest.readers.pdf", "PdfReader"),
+    "pdf": ("ingest.readers.pdf.reader", "PdfReader"),
     "html": ("ingest.readers.html", "HtmlReader"),
     "docx": ("ingest.readers.docx", "DocxReader"),
     "markdown": ("ingest.readers.markdown", "MarkdownReader"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
-from kb.model import Visibility
 from kb.record import rows
+from kb.record.known import KnownSource, KnownVersion, NewVersion, known_version, wider
 from kb.record.schema import (
     documents,
     generations,
@@ -23,56 +22,13 @@ from kb.record.schema import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Engine, Row, Select
+    from sqlalchemy import Connection, Engine, Select
 
-    from kb.model import Document, Metadata, Page, Passage
+    from kb.model import Document, Metadata, Page, Passage, Visibility
 
 KEPT_GENERATIONS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class NewVersion:
-    """What a run knows of a version before it is written."""
-
-    document_id: str
-    work: str
-    number: int
-    sha256: str
-    original: str | None
-    media_type: str
-    source: str
-    paged: bool
-    warnings: tuple[str, ...]
-    metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSource:
-    """A file that the building generation already holds, and the version it gave."""
-
-    path: str
-    fingerprint: str
-    version_key: int
-    document_id: str
-    number: int
-    indexed: bool
-    removed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
-    """A version that the building generation already holds."""
-
-    key: int
-    document_id: str
-    number: int
-    sha256: str
-    version_date: date | None
-    visibility: Visibility
-    source: str
-    current: bool
 
 
 class Draft:
@@ -130,7 +86,7 @@ class Draft:
         """The versions of a document in this generation, by number."""
         query = self._versions().where(versions.c.document_id == document_id)
         with self._engine.connect() as connection:
-            return [_known(row) for row in connection.execute(query)]
+            return [known_version(row) for row in connection.execute(query)]
 
     def twin(self, sha256: str, visibility: Visibility) -> KnownVersion | None:
         """A current version with the same content that the same people may see."""
@@ -142,7 +98,7 @@ class Draft:
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _known(row)
+        return None if row is None else known_version(row)
 
     def _versions(self) -> Select[Any]:
         return (
@@ -312,25 +268,6 @@ class Draft:
         """Forget this generation and everything written for it."""
         with self._engine.begin() as connection:
             _forget_unpublished(connection)
-
-
-def wider(visibility: Visibility) -> tuple[Visibility, ...]:
-    """The visibilities by which more people see a document than by this one."""
-    widest_first = tuple(Visibility)
-    return widest_first[: widest_first.index(visibility)]
-
-
-def _known(row: Row[Any]) -> KnownVersion:
-    return KnownVersion(
-        row.key,
-        row.document_id,
-        row.number,
-        row.sha256,
-        row.version_date,
-        Visibility(row.visibility),
-        row.source,
-        row.current,
-    )
 
 
 def _newest(connection: Connection) -> int | None:

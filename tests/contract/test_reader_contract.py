@@ -99,7 +99,7 @@ def source_of(path: Path) -> Source:
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Reader, Source]:
     """Return each reader with a file of its format."""
     name = str(request.param).split(" ", maxsplit=1)[0]
-    if name == "pdf" and importlib.util.find_spec("ingest.readers.pdf") is None:
+    if name == "pdf" and importlib.util.find_spec("ingest.readers.pdf.reader") is None:
         pytest.skip("the PDF reader is not in this build")
     file_name, make = SAMPLES[request.param]
     path = tmp_path / file_name
@@ -114,7 +114,7 @@ def test_every_reader_has_a_sample_here() -> None:
 
 def test_preferences_are_distinct() -> None:
     """Preferences are distinct."""
-    spare = "pdf" if importlib.util.find_spec("ingest.readers.pdf") is None else ""
+    spare = "pdf" if importlib.util.find_spec("ingest.readers.pdf.reader") is None else ""
     preferences = [reader(name).preference for name in READERS if name != spare]
     assert len(set(preferences)) == len(preferences)
 

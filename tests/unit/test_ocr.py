@@ -12,9 +12,9 @@ from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.readers.base import Source
-from ingest.readers.ocr import Tesseract
-from ingest.readers.pdf import PdfReader
-from ingest.readers.pdf_pages import opened
+from ingest.readers.pdf.ocr import Tesseract
+from ingest.readers.pdf.pages import opened
+from ingest.readers.pdf.reader import PdfReader
 
 if TYPE_CHECKING:
     from kb.model import Parsed

@@ -17,8 +17,8 @@ from reportlab.lib.utils import simpleSplit
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.readers.base import Source
-from ingest.readers.pdf import PdfReader
-from ingest.readers.pdf_pages import clean
+from ingest.readers.pdf.pages import clean
+from ingest.readers.pdf.reader import PdfReader
 from kb.errors import UnreadableError
 from kb.model import Block, Page, Parsed, Role
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from ingest.readers.ocr import Recognised
+    from ingest.readers.pdf.ocr import Recognised
 
 SHARED = Path(
     os.environ.get("KB_SHARED_DATA") or Path(__file__).parents[2].parent / "shared" / "data"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.readers.pdf_furniture import number_of
-from ingest.readers.pdf_roles import Path
-from ingest.readers.pdf_shapes import Line, Paragraph, Word, rows_of
-from ingest.readers.pdf_text import Composer, Vocabulary, goes_on
+from ingest.readers.pdf.furniture import number_of
+from ingest.readers.pdf.roles import Path
+from ingest.readers.pdf.shapes import Line, Paragraph, Word, rows_of
+from ingest.readers.pdf.text import Composer, Vocabulary, goes_on
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzéèç", min_size=1, max_size=12)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ingest.readers.pdf_shapes import Rule, Sheet, Word
+from ingest.readers.pdf.shapes import Rule, Sheet, Word
 from kb.errors import UnreadableError
 
 if TYPE_CHECKING:

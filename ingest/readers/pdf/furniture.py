@@ -7,12 +7,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_shapes import body_size
+from ingest.readers.pdf.shapes import body_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ingest.readers.pdf_shapes import Line, Sheet
+    from ingest.readers.pdf.shapes import Line, Sheet
 
 ZONE = 0.13
 """Share of the page's height, at its top and its foot, where running heads stand."""

@@ -8,9 +8,9 @@ from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_columns import flows_of
-from ingest.readers.pdf_shapes import Item, Line, Paragraph, Rule, Sheet, Table, Word, on_line
-from ingest.readers.pdf_tables import aligned_table, ruled_tables, segments_of
+from ingest.readers.pdf.columns import flows_of
+from ingest.readers.pdf.shapes import Item, Line, Paragraph, Rule, Sheet, Table, Word, on_line
+from ingest.readers.pdf.tables import aligned_table, ruled_tables, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ import pypdf
 from pypdf.generic import Destination
 
 from ingest.readers.act_metadata import consolidation
-from ingest.readers.pdf_pages import clean
+from ingest.readers.pdf.pages import clean
 from kb.errors import UnreadableError
 from kb.model import Metadata
 

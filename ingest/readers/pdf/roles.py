@@ -6,8 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_layout import BULLET, LEADERS
-from ingest.readers.pdf_shapes import Item, Paragraph, Table
+from ingest.readers.pdf.layout import BULLET, LEADERS
+from ingest.readers.pdf.shapes import Item, Paragraph, Table
 from kb.model import Role
 
 if TYPE_CHECKING:

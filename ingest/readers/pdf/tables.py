@@ -6,7 +6,7 @@ from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_shapes import Line, Rule, Table, Word, lines_of, rows_of
+from ingest.readers.pdf.shapes import Line, Rule, Table, Word, lines_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ingest.readers.pdf_shapes import Item, Line, Paragraph, Table, Word
+from ingest.readers.pdf.shapes import Item, Line, Paragraph, Table, Word
 from kb.model import Block, Box, Role
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytesseract
 
-from ingest.readers.pdf_layout import paragraphs_of
-from ingest.readers.pdf_pages import clean
-from ingest.readers.pdf_shapes import Line, Paragraph, Word
+from ingest.readers.pdf.layout import paragraphs_of
+from ingest.readers.pdf.pages import clean
+from ingest.readers.pdf.shapes import Line, Paragraph, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

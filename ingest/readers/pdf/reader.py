@@ -7,13 +7,13 @@ from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ingest.readers.ocr import DPI, INSTALL, MAX_PIXELS, Ocr, Tesseract
-from ingest.readers.pdf_furniture import Furniture, find_furniture
-from ingest.readers.pdf_layout import arrange
-from ingest.readers.pdf_pages import PageReader, opened
-from ingest.readers.pdf_roles import BOOKMARKED, assign_roles, is_caption, is_numbered, normal
-from ingest.readers.pdf_roles import Path as HeadingPath
-from ingest.readers.pdf_shapes import (
+from ingest.readers.pdf.furniture import Furniture, find_furniture
+from ingest.readers.pdf.layout import arrange
+from ingest.readers.pdf.ocr import DPI, INSTALL, MAX_PIXELS, Ocr, Tesseract
+from ingest.readers.pdf.pages import PageReader, opened
+from ingest.readers.pdf.roles import BOOKMARKED, assign_roles, is_caption, is_numbered, normal
+from ingest.readers.pdf.roles import Path as HeadingPath
+from ingest.readers.pdf.shapes import (
     Item,
     Line,
     Paragraph,
@@ -22,8 +22,8 @@ from ingest.readers.pdf_shapes import (
     body_size,
     lines_of,
 )
-from ingest.readers.pdf_structure import Structure, find_identifiers, read_structure
-from ingest.readers.pdf_text import Composer, Vocabulary, all_paragraphs, goes_on, join_columns
+from ingest.readers.pdf.structure import Structure, find_identifiers, read_structure
+from ingest.readers.pdf.text import Composer, Vocabulary, all_paragraphs, goes_on, join_columns
 from kb.errors import UnreadableError
 from kb.model import Metadata, Page, Parsed, Role
 

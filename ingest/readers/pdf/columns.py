@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from statistics import median
 
-from ingest.readers.pdf_shapes import Line, Table, on_line
-from ingest.readers.pdf_tables import NEAR
+from ingest.readers.pdf.shapes import Line, Table, on_line
+from ingest.readers.pdf.tables import NEAR
 
 Thing = Line | Table
 

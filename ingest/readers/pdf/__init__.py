@@ -1,0 +1,1 @@
+"""The PDF reader: structure by pypdf, text and boxes by PDFium, scans by Tesseract."""
