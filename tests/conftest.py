@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 EVERYTHING = Filters(visibilities=tuple(Visibility))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests last: a mistake shows within seconds."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real material beside the project; tests that need it skip without it."""

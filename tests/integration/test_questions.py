@@ -11,10 +11,11 @@ import pytest
 from kb.model import Filters, Visibility
 
 if TYPE_CHECKING:
-    from conftest import RealBase
+    from real_base import RealBase
 
     from kb.model import Answer, Citation
 
+pytest_plugins = ("real_base",)
 pytestmark = pytest.mark.slow
 
 EVERYTHING = Filters(visibilities=tuple(Visibility))
@@ -76,7 +77,8 @@ ASKED = (
         ),
     ),
     Topic(
-        "Quelle est l'offre la plus élevée que couvre le règlement sur le financement participatif ?",
+        "Quelle est l'offre la plus élevée que couvre le règlement sur le financement "
+        "participatif ?",
         r"5 000 000",
         (act("32020R1503", "fr", "Article premier"), ("om-quasi-fonds-propres-fr", "")),
     ),

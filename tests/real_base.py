@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import TickingClock
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ingest.report import FileResult, Report
     from kb.bootstrap import KnowledgeBase
 
-STARTER = Path(__file__).parents[2] / "corpus" / "starter"
+STARTER = Path(__file__).parents[1] / "corpus" / "starter"
 # What the product's own questions are answered from, and no more: encoding takes most of the time.
 REAL = (
     "law/eurlex/32019r2088",
@@ -52,7 +52,8 @@ class RealBase:
 def real_base(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBase]:
     """Acts in two languages, a plan, a decision and a paper beside the starter corpus."""
     home = tmp_path_factory.mktemp("real")
-    kb = open_knowledge_base(Settings(home=home), clock=TickingClock())
+    settings: dict[str, Any] = {"home": home}
+    kb = open_knowledge_base(Settings(**settings), clock=TickingClock())
     report = ingest(kb, [STARTER, *(shared_data / name for name in REAL)])
     yield RealBase(kb, report)
     kb.close()
