@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kb.analysis import fold, term_number, terms
-from kb.answers.question import asked_for, fitness
+from kb.answers.question import FACTS, asked_for, asking_words, fitness
 from kb.answers.verify import quote_spans, verify
 from kb.model import Answer, Citation, Role, Sentence
 from kb.sentences import sentences
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_SENTENCES = 5
 MAX_PER_DOCUMENT = 2
+# What scores less than this share of the best sentence is on the subject but beside the question.
+CLOSE_TO_BEST = 0.85
 # A definition of EU law can fill a passage; a list is quoted with its points up to this length.
 MAX_LIST = 900
 MIN_WORDS = 5
@@ -43,6 +45,11 @@ NAME_WEIGHT = 2.0
 # A word that a handful of passages hold, or none, may have been said otherwise there: it counts no
 # more than one that every four-hundredth holds.
 MAX_RARITY = 6.0
+# "The largest offer" is answered by "offers of more than EUR 5 000 000": the words that ask for an
+# amount or a date need not be said.
+ASKING_WEIGHT = 0.35
+NO_EVIDENCE = frozenset({Role.CONTENTS, Role.REFERENCES, Role.HEADING})
+_PUBLISHED = re.compile(r"\b(?:OJ|JO) [LC]\b")
 # A number, or a capital that does not open the question.
 _NAMES = re.compile(r"(?<=[\s'’(«“\"])[A-ZÀ-Ý][\w-]*|\d[\d/.,]*")
 
@@ -93,6 +100,7 @@ class _Candidate:
     coverage: float
     own: float
     named: bool
+    states: bool
     score: float
     cosine: float = 0.0
 
@@ -146,7 +154,7 @@ class AnswerExtractor:
         found: list[_Candidate] = []
         for hit in hits:
             passage = hit.passage
-            if passage.role in {Role.CONTENTS, Role.REFERENCES, Role.HEADING}:
+            if passage.role in NO_EVIDENCE or _is_reference(passage):
                 continue
             titles = question.held(f"{hit.document.title} {passage.heading}", passage.language)
             whole = titles | question.held(passage.text, passage.language)
@@ -166,7 +174,8 @@ class AnswerExtractor:
                 held = weights.own * question.share(own) + outside
                 score = from_hit + held + weights.shape * fits
                 named = question.names <= whole
-                found.append(_Candidate(hit, parts, coverage, held, named, score))
+                states = question.shape not in FACTS or fits > 0
+                found.append(_Candidate(hit, parts, coverage, held, named, states, score))
                 before = own
         return found
 
@@ -185,17 +194,15 @@ class AnswerExtractor:
 
     def _choose(self, ranked: list[_Candidate]) -> list[_Candidate]:
         """Keep what is evidence, close to the best, not said twice, few sentences a document."""
-        best = next((c.score for c in ranked if self._suffices(c)), None)
-        if best is None:
-            return []
+        evidence = [c for c in ranked if c.states and self._suffices(c)]
+        best = evidence[0].score if evidence else 0.0
         chosen: list[_Candidate] = []
         said: set[str] = set()
         shown: Counter[str] = Counter()
-        for candidate in ranked:
+        for candidate in evidence:
             words = " ".join(re.findall(r"\w+", fold(candidate.text)))
             if (
-                self._suffices(candidate)
-                and candidate.score >= 0.85 * best
+                candidate.score >= CLOSE_TO_BEST * best
                 and shown[candidate.hit.document.id] < MAX_PER_DOCUMENT
                 and words not in said
             ):
@@ -246,10 +253,13 @@ class _Question:
     @classmethod
     def of(cls, question: str, language: str, rarity: Mapping[int, float]) -> _Question:
         names = frozenset(terms(" ".join(_NAMES.findall(question)), language))
+        asking = set(terms(asking_words(question), language)) - names
         weights: dict[str, float] = {}
         for term in terms(question, language):
             rare = rarity.get(term_number(term), 0.0)
             weights[term] = NAME_WEIGHT * rare if term in names else min(rare, MAX_RARITY)
+            if term in asking:
+                weights[term] *= ASKING_WEIGHT
         total = sum(weights.values()) or 1.0
         shares = {term: weight / total for term, weight in weights.items()}
         return cls(shares, names, asked_for(question))
@@ -261,6 +271,11 @@ class _Question:
     def share(self, held: AbstractSet[str]) -> float:
         """How much of the question these terms are."""
         return sum(self.weights[term] for term in held)
+
+
+def _is_reference(passage: Passage) -> bool:
+    """A footnote that only says where an act was published."""
+    return passage.role is Role.NOTE and _PUBLISHED.search(passage.text) is not None
 
 
 def _best_first(candidate: _Candidate) -> tuple[float, int, tuple[tuple[int, int], ...]]:

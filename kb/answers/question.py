@@ -23,9 +23,15 @@ class Asked(Enum):
     ANYTHING = "anything"
 
 
+# Facts that a sentence states or does not: where none does, the question is not answered.
+FACTS = frozenset({Asked.AMOUNT, Asked.DATE, Asked.NUMBER, Asked.DURATION})
+
+
 _NUMBER_WORDS = (
-    r"un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|cent|mille|millions?|milliards?"
-    r"|one|two|three|four|five|seven|eight|nine|ten|hundred|thousand|billion"
+    r"un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quinze|vingt|trente"
+    r"|quarante|cinquante|soixante|cent|mille|millions?|milliards?"
+    r"|one|two|three|four|five|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty"
+    r"|forty|fifty|sixty|ninety|hundred|thousand|billion"
 )
 _MONTHS = (
     r"janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
@@ -59,7 +65,7 @@ _SHAPES = {
 _AMOUNT_ASKED = (
     r"\b(?:plafonds?|montants?|budgets?|taux|prix|coûts?|seuils?|dotations?|enveloppes?|euros?"
     r"|cofinancement|ceilings?|caps?|amounts?|rates?|how (?:much|large|big|high)|size|thresholds?"
-    r"|co-financing|costs?|maxim(?:um|al|ale)|share|part)\b"
+    r"|co-financing|costs?|maxim(?:um|al|ale)|what share|quelle part)\b"
     r"|\b(?:largest|highest|lowest|smallest|plus (?:grande?|élevée?|haute?|petite?|faible))\b"
 )
 _DATE_ASKED = (
@@ -91,12 +97,15 @@ _DEFINED = re.compile(
     r"(?:[^.;:’»”]{0,80},)?\s*(?:means?\b|:|désignent?\b|est défini|s['’]entend)",
     re.IGNORECASE,
 )
-# An act is cited with numbers and a date that state no fact of the sentence's own.
+# Acts are cited with numbers and dates, and points are numbered: no facts of the sentence's own.
 _ACT = re.compile(
     rf"(?:\(U?E[UC]?\)|\b(?:no|n°|nos|No)\b|\bRegulation\b|\bDirective\b|\bDecision\b|\brèglement\b"
     rf"|\bdirective\b|\bdécision\b)\s*(?:\(U?E[UC]?\)\s*)?(?:(?:no|n°)\s*)?\d+/\d+(?:/[A-Z]+)?"
     rf"(?:[^.;\d]{{0,80}}?\b(?:of|du)\s+\d{{1,2}}(?:er)?\s+(?:{_MONTHS})\s+\d{{4}})?"
-    r"|\((?:JO|OJ) [^)]*\)",
+    r"|\((?:JO|OJ) [^)]*\)"
+    r"|\b(?:articles?|art\.|paragraphe?s?|points?|annexe?s?|recitals?|considérants?"
+    r"|sections?|chapitres?|chapters?)\s+\d+[\w.()]*"
+    r"|(?:^|(?<=\n))\s*\(?\d{1,3}[.)]",
     re.IGNORECASE,
 )
 # "How many …" is not answered by the year it was.
@@ -109,6 +118,15 @@ def asked_for(question: str) -> Asked:
         if pattern.search(question):
             return asked
     return Asked.ANYTHING
+
+
+def asking_words(question: str) -> str:
+    """The words by which a fact is asked for ("how large", "plafond"), which may not be in it."""
+    asked = asked_for(question)
+    if asked not in FACTS:
+        return ""
+    pattern = dict(_PATTERNS)[asked]
+    return " ".join(match.group() for match in pattern.finditer(question))
 
 
 def fitness(sentence: str, asked: Asked, held: AbstractSet[str], language: str) -> float:
