@@ -43,7 +43,7 @@ DOCUMENT: dict[str, Any] = {
     "issuer": "Opération Milliard",
     "published": "2026-11-22",
     "version_date": None,
-    "themes": ["garantie-fonds-propres"],
+    "themes": ["garantie-mecanisme"],
     "celex": None,
     "eli": None,
     "doi": None,

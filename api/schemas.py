@@ -38,7 +38,7 @@ class Narrowing(BaseModel):
         None, description="Only passages in this language: `fr` or `en`.", examples=["fr"]
     )
     theme: Name | None = Field(
-        None, description="Only documents on this theme.", examples=["garantie-fonds-propres"]
+        None, description="Only documents on this theme.", examples=["garantie-mecanisme"]
     )
     issuer: Name | None = Field(
         None, description="Only documents of this issuer.", examples=["Opération Milliard"]

@@ -44,7 +44,9 @@ def ingest(
     theme: Annotated[list[str] | None, typer.Option(help="A theme; can be repeated.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Who issued the documents.")] = None,
     licence: Annotated[str | None, typer.Option(help="Their licence.")] = None,
-    password: Annotated[str | None, typer.Option(help="For encrypted PDFs.")] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="KB_PASSWORD", help="For encrypted PDFs.")
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Withdraw documents whose files have vanished.")
     ] = False,
@@ -147,8 +149,10 @@ def _show(report: Report) -> None:
     for name in (*Outcome, "pages", "passages", "seconds"):
         summary.add_row(str(name), str(figures[str(name)]))
     console.print(summary)
-    if report.generation is None:
-        console.print("Nothing has changed.")
+    if not report.files:
+        console.print("No files were found.")
+    elif report.generation is None:
+        console.print("Nothing has changed in the base.")
 
 
 def _tail(path: str) -> str:

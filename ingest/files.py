@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from ingest.metadata import SIDECAR
 from kb.errors import UnreadableError
+from kb.maintenance import INCOMING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 # Formats that carry the most structure are read first, so that another format of the same version
 # finds it already there (docs/decisions/0005); EUR-Lex XHTML is served as .html and as .xml.
 _FIRST = ((".html", ".xhtml", ".htm", ".xml"), (".fmx4", ".fmx"), (".docx",), (".md",), (".pdf",))
 _CHUNK = 1024 * 1024
-_INCOMING = ".incoming-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def keep(path: Path, originals: Path, max_mb: int) -> tuple[str, str]:
     """
     originals.mkdir(parents=True, exist_ok=True)
     found = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=originals, prefix=_INCOMING, delete=False) as copy:
+    with tempfile.NamedTemporaryFile(dir=originals, prefix=INCOMING, delete=False) as copy:
         incoming = Path(copy.name)
         try:
             for chunk in _chunks(path, max_mb):
@@ -78,16 +78,6 @@ def keep(path: Path, originals: Path, max_mb: int) -> tuple[str, str]:
     target.parent.mkdir(exist_ok=True)
     incoming.rename(target)
     return sha256, kept
-
-
-def sweep(originals: Path, used: Sequence[str]) -> None:
-    """Delete the originals that no version refers to."""
-    wanted = set(used)
-    for path in originals.glob("*/*"):
-        if f"{path.parent.name}/{path.name}" not in wanted:
-            path.unlink(missing_ok=True)
-    for path in originals.glob(f"{_INCOMING}*"):
-        path.unlink(missing_ok=True)
 
 
 def _chunks(path: Path, max_mb: int) -> Iterator[bytes]:
@@ -112,7 +102,9 @@ def _walk(path: Path) -> Iterator[Found]:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 item = Path(folder) / name
-                if not name.startswith(".") and name != SIDECAR:
+                if name == "metadata.yml":
+                    yield Found(item, named=False, problem=f"is not read: name it {SIDECAR}")
+                elif name != SIDECAR and not name.startswith((".", "~$")):
                     yield _regular(item, named=False)
         for problem in problems:
             reason = f"can't be opened: {problem.strerror}"

@@ -21,17 +21,26 @@ def identify(metadata: Metadata, path: str, language: str) -> tuple[str, str]:
     Both are safe in a URL. ``path`` is the absolute path of the file.
     """
     if metadata.celex:
-        work = metadata.celex.upper()
+        work = _apart(metadata.celex, metadata.celex.upper(), "[A-Z0-9-]+")
     elif metadata.doi:
-        work = f"doi-{slug(metadata.doi)}"
+        work = f"doi-{_apart(metadata.doi)}"
     elif metadata.identifier:
-        work = slug(metadata.identifier)
+        work = _apart(metadata.identifier)
     else:
         stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
         digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:8]
         alone = f"{slug(stem)}-{digest}".strip("-")
         return alone, alone
     return f"{work}-{language}", work
+
+
+def _apart(text: str, said: str = "", safe: str = "[a-z0-9-]+") -> str:
+    """A name as part of an id; one that loses signs by it is told apart by a digest."""
+    said = said or fold(text)
+    if re.fullmatch(safe, said) and len(said) <= _MAX_SLUG:
+        return said
+    digest = hashlib.sha256(text.lower().encode()).hexdigest()[:8]
+    return f"{slug(text)}-{digest}".strip("-")
 
 
 def slug(text: str) -> str:
@@ -45,12 +54,12 @@ def same_content(sha256: str, known: list[KnownVersion]) -> KnownVersion | None:
     An undated file that went back to what it was two versions ago is a new version.
     """
     for version in known:
-        if version.sha256 == sha256 and (version.current or version.version_date):
+        if version.sha256 == sha256 and (version.current or version.metadata.version_date):
             return version
     return None
 
 
 def is_newest(metadata: Metadata, known: list[KnownVersion]) -> bool:
     """Whether a version becomes the current one: undated, or dated no earlier than the others."""
-    dates = [version.version_date for version in known if version.version_date]
+    dates = [version.metadata.version_date for version in known if version.metadata.version_date]
     return metadata.version_date is None or not dates or metadata.version_date >= max(dates)

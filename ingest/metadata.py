@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 SIDECAR = "metadata.yaml"
 _FIELDS = {field.name for field in dataclasses.fields(Metadata)}
+_CARRIED_ON = ("kind", "visibility", "themes", "issuer", "licence")
 _LISTS = {"authors", "themes"}
 _DATES = {"published", "version_date"}
+_PATTERNS = {"celex": r"[0-9A-Z][0-9A-Z()_/-]{4,40}", "language": r"[a-z]{2}"}
+_LOOKS = {"celex": "32014R0651", "language": "fr or en"}
 _CHOICES: dict[str, type[Kind | Visibility]] = {"kind": Kind, "visibility": Visibility}
 
 
@@ -75,13 +78,30 @@ def metadata_from(values: dict[str, Any], where: str) -> Metadata:
         raise UsageError(
             f"{where}: unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}."
         )
-    return Metadata(**{name: _checked(name, value, where) for name, value in values.items()})
+    said = {name: value for name, value in values.items() if value is not None}
+    return Metadata(**{name: _checked(name, value, where) for name, value in said.items()})
 
 
-def stated_fingerprint(metadata: Metadata) -> str:
-    """Everything stated about a file, as one string that changes when any of it does."""
-    stated = {name: value for name, value in dataclasses.asdict(metadata).items() if value}
-    return json.dumps(stated, default=str, sort_keys=True)
+def carried_on(metadata: Metadata, stated: Metadata, known: Metadata) -> Metadata:
+    """Keep what was once said of a document and is not said anew.
+
+    A run without ``--visibility internal`` does not publish what an earlier one kept internal.
+    """
+    kept = {
+        name: getattr(known, name)
+        for name in _CARRIED_ON
+        if getattr(known, name) and not getattr(stated, name)
+    }
+    return dataclasses.replace(metadata, **kept)
+
+
+def changes(before: Metadata, after: Metadata) -> str:
+    """Which fields have changed, in words; for visibility also from what to what."""
+    names = [name for name in sorted(_FIELDS) if getattr(before, name) != getattr(after, name)]
+    return "changed " + ", ".join(
+        f"{name}: {before.visibility} → {after.visibility}" if name == "visibility" else name
+        for name in names
+    )
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
@@ -115,6 +135,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         return tuple(str(item) for item in listed)
     if name in _DATES:
         return _date(name, value, where)
+    if name in _PATTERNS and not re.fullmatch(_PATTERNS[name], str(value)):
+        raise UsageError(f"{where}: {name} is {value!r}; it must look like {_LOOKS[name]}.")
     if name in _CHOICES:
         choices = _CHOICES[name]
         try:

@@ -7,15 +7,15 @@ import mimetypes
 import os
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest.files import digest, find, keep, sweep
+from ingest.files import digest, find, keep
 from ingest.identity import identify, is_newest, same_content
-from ingest.metadata import Sidecars, complete, stated_fingerprint
+from ingest.metadata import Sidecars, carried_on, changes, complete
 from ingest.progress import Progress
 from ingest.report import FileResult, Outcome, Report, shown
 from ingest.splitting import split
@@ -23,9 +23,9 @@ from ingest.workers import Job, Limits, Workers
 from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
 from kb.index.build import write_passages
 from kb.lock import writer_lock
-from kb.maintenance import discard_unused
+from kb.maintenance import discard_unused, sweep_originals
 from kb.model import Metadata, Visibility
-from kb.record.known import KnownSource, KnownVersion, NewVersion, wider
+from kb.record.known import KnownSource, KnownVersion, NewVersion
 from kb.record.writing import Draft
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def ingest(
 
 def _tidy(kb: KnowledgeBase) -> None:
     discard_unused(kb)
-    sweep(kb.settings.originals, kb.record.all_originals())
+    sweep_originals(kb)
 
 
 class _Run:
@@ -119,6 +119,14 @@ class _Run:
 
     def read(self, found: Sequence[Found]) -> None:
         """Read every file that is new or has changed; each ends in a line of the report."""
+        self._read(found)
+        left = {each.path for each in self.draft.sources() if _has_lost_its_original(each)}
+        again = [item for item in found if str(item.path) in left]
+        if again:
+            self.report.files = [each for each in self.report.files if each.path not in left]
+            self._read(again)
+
+    def _read(self, found: Sequence[Found]) -> None:
         settings = self.kb.settings
         limits = Limits(settings.workers, settings.worker_seconds, settings.worker_memory_mb)
         self.progress.begin("reading", len(found))
@@ -135,7 +143,7 @@ class _Run:
             source
             for source in known
             if any(folder in Path(source.path).parents for folder in folders)
-            and not os.path.lexists(source.path)
+            and _has_vanished(source.path)
         ]
         for source in vanished:
             self.changed = True
@@ -143,9 +151,7 @@ class _Run:
         kept = {source.document_id for source in known if source not in vanished}
         for source in vanished:
             if source.document_id not in kept | self.withdrawn:
-                self.draft.withdraw(source.document_id)
-                self.withdrawn.add(source.document_id)
-                self.report.files.append(_withdrawn(source))
+                self._withdraw(source, "the file has vanished")
 
     def publish(self) -> None:
         """Write the index of this generation and make it current, if anything changed."""
@@ -169,8 +175,9 @@ class _Run:
         draft.publish(self.metadata, sorted(self.restored), self.narrowed)
         for generation in kb.record.kept():
             if generation.id != draft.id:
-                for document_id, visibility in self.narrowed.items():
-                    kb.index.narrow(generation.id, document_id, visibility)
+                for visibility in set(self.narrowed.values()):
+                    ids = [key for key, value in self.narrowed.items() if value is visibility]
+                    kb.index.narrow(generation.id, ids, visibility)
         self.report.generation = draft.id
 
     def _jobs(self, found: Sequence[Found], pending: deque[_Waiting]) -> Iterator[Job]:
@@ -191,7 +198,8 @@ class _Run:
             stated = self.sidecars.of(item.path).overlaid(self.options.metadata)
             sha256 = digest(item.path, settings.max_file_mb)
             known = self.draft.source(path)
-            if known is not None and known.fingerprint == _fingerprint(sha256, stated):
+            fingerprint = _fingerprint(sha256)
+            if known is not None and _is_unchanged(known, fingerprint, stated):
                 if not known.removed:
                     return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
                 if not self.options.restore:
@@ -200,8 +208,7 @@ class _Run:
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
         job = Job(settings.originals / original, shown(item.path.name), self.options.password)
-        fingerprint = _fingerprint(sha256, stated)
-        return _Waiting(path, sha256, original, fingerprint, stated, item.named, job)
+        return _Waiting(path, sha256, original, _fingerprint(sha256), stated, item.named, job)
 
     def _take(self, waiting: _Waiting, result: Parsed | UnreadableError) -> FileResult:
         """Decide what a file that was read is: new, a new version, or a known one."""
@@ -222,29 +229,49 @@ class _Run:
     def _store(self, waiting: _Waiting, parsed: Parsed) -> FileResult:
         metadata = complete(parsed, waiting.stated, waiting.path)
         document_id, work = identify(metadata, waiting.path, metadata.language or "fr")
-        if self.draft.removed(document_id) is not None:
-            if not self.options.restore:
-                return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, document_id)
-            self.restored.add(document_id)
+        restoring = self.draft.removed(document_id) is not None
+        if restoring and not self.options.restore:
+            return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, document_id)
         known = self.draft.known_versions(document_id)
         copied = None if known else self.draft.removed_content(waiting.sha256)
         if copied is not None and not self.options.restore:
             return FileResult(waiting.path, Outcome.SKIPPED, _REMOVED, copied)
+        current = next((version for version in known if version.current), None)
+        if current is not None:
+            metadata = carried_on(metadata, waiting.stated, current.metadata)
+        result = self._place(waiting, parsed, metadata, NewId(document_id, work), known)
+        if restoring:
+            self.changed = True
+            self.restored.add(document_id)
+            self.reindexed.add(document_id)
+        return result
+
+    def _place(
+        self,
+        waiting: _Waiting,
+        parsed: Parsed,
+        metadata: Metadata,
+        identity: NewId,
+        known: list[KnownVersion],
+    ) -> FileResult:
+        """Find what a file is to the versions that are there: one of them, a copy, or a new one."""
         same = same_content(waiting.sha256, known)
-        self.changed = True
         if same is not None:
             return self._update_metadata(waiting, metadata, same, known)
         twin = self.draft.twin(waiting.sha256, metadata.visibility or Visibility.PUBLIC)
-        if twin is not None and not known:
-            self._remember(waiting, twin.key, indexed=False)
+        if twin is not None and not known and twin.source != waiting.path:
+            self._remember(waiting, twin.key, twin.document_id, indexed=False)
             reason = f"the same file as {shown(twin.source)}"
             return FileResult(waiting.path, Outcome.SKIPPED, reason, twin.document_id, twin.number)
         other = self._other_format(waiting, metadata, known)
-        if other is not None:
-            self._remember(waiting, other.key, indexed=False)
-            reason = f"another format of {document_id}, version {other.number}"
-            return FileResult(waiting.path, Outcome.SKIPPED, reason, document_id, other.number)
-        return self._add(waiting, parsed, metadata, NewId(document_id, work), known)
+        if other is None:
+            return self._add(waiting, parsed, metadata, identity, known)
+        self._remember(waiting, other.key, other.document_id, indexed=False)
+        said = waiting.stated.visibility
+        if said and said in _narrower(other):
+            self._change(other, replace(other.metadata, visibility=said), known)
+        reason = f"another format of {other.document_id}, version {other.number}"
+        return FileResult(waiting.path, Outcome.SKIPPED, reason, other.document_id, other.number)
 
     def _add(
         self,
@@ -254,6 +281,9 @@ class _Run:
         identity: NewId,
         known: list[KnownVersion],
     ) -> FileResult:
+        current = is_newest(metadata, known)
+        if not current:
+            metadata = replace(metadata, visibility=_narrowest(metadata, known))
         number = self.draft.next_number(identity.document_id)
         passages = split(
             parsed,
@@ -263,7 +293,6 @@ class _Run:
             self.kb.encoder.count_tokens,
             language=metadata.language,
         )
-        current = is_newest(metadata, known)
         version = NewVersion(
             document_id=identity.document_id,
             work=identity.work,
@@ -277,7 +306,8 @@ class _Run:
             metadata=metadata,
         )
         key = self.draft.add(version, parsed.pages, passages, current=current)
-        self._remember(waiting, key, indexed=True)
+        self.changed = True
+        self._remember(waiting, key, identity.document_id, indexed=True)
         if current:
             self.reindexed.add(identity.document_id)
             self._narrow(identity.document_id, metadata, known)
@@ -300,17 +330,25 @@ class _Run:
         known: list[KnownVersion],
     ) -> FileResult:
         """Put new metadata on a known version; who may see it narrows in every generation."""
-        self._remember(waiting, same.key, indexed=True)
-        self.metadata[same.key] = metadata
-        if same.current:
-            self.reindexed.add(same.document_id)
-            self._narrow(same.document_id, metadata, known)
-        return FileResult(waiting.path, Outcome.UPDATED, "metadata", same.document_id, same.number)
+        self._remember(waiting, same.key, same.document_id, indexed=True)
+        outcome, reason = Outcome.UNCHANGED, ""
+        if metadata != same.metadata:
+            self._change(same, metadata, known)
+            outcome, reason = Outcome.UPDATED, changes(same.metadata, metadata)
+        return FileResult(waiting.path, outcome, reason, same.document_id, same.number)
+
+    def _change(self, version: KnownVersion, metadata: Metadata, known: list[KnownVersion]) -> None:
+        self.changed = True
+        self.metadata[version.key] = metadata
+        self.draft.show(version.key, metadata.visibility or Visibility.PUBLIC)
+        if version.current:
+            self.reindexed.add(version.document_id)
+            self._narrow(version.document_id, metadata, known)
 
     def _narrow(self, document_id: str, metadata: Metadata, known: list[KnownVersion]) -> None:
         """Have no older version seen by more people than the current one."""
         visibility = metadata.visibility or Visibility.PUBLIC
-        if any(version.visibility in wider(visibility) for version in known):
+        if any(version.metadata.visibility in visibility.wider() for version in known):
             self.narrowed[document_id] = visibility
 
     def _other_format(
@@ -320,13 +358,31 @@ class _Run:
         mine = self.draft.source(waiting.path)
         for version in known:
             replaced = mine is not None and mine.version_key == version.key and mine.indexed
-            if version.version_date == metadata.version_date and not replaced:
+            if version.metadata.version_date == metadata.version_date and not replaced:
                 elsewhere = version.source != waiting.path and os.path.lexists(version.source)
                 return version if elsewhere else None
         return None
 
-    def _remember(self, waiting: _Waiting, key: int, *, indexed: bool) -> None:
+    def _remember(self, waiting: _Waiting, key: int, document_id: str, *, indexed: bool) -> None:
+        """Note where a version came from; a document that has lost its last file is withdrawn."""
+        before = self.draft.source(waiting.path)
+        now = (waiting.fingerprint, key, indexed)
+        if before and (before.fingerprint, before.version_key, before.indexed) == now:
+            return
+        self.changed = True
         self.draft.remember(waiting.path, waiting.fingerprint, key, indexed=indexed)
+        if before and before.document_id != document_id:
+            left = {source.document_id for source in self.draft.sources()}
+            if before.document_id not in left:
+                self._withdraw(before, "its file is another document now")
+
+    def _withdraw(self, source: KnownSource, reason: str) -> None:
+        self.draft.withdraw(source.document_id)
+        self.withdrawn.add(source.document_id)
+        self.reindexed.discard(source.document_id)
+        self.report.files.append(
+            FileResult(source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number)
+        )
 
     def _note(self, result: FileResult) -> None:
         self.report.files.append(result)
@@ -341,11 +397,42 @@ class NewId:
     work: str
 
 
-def _fingerprint(sha256: str, stated: Metadata) -> str:
-    whole = f"{READING}\n{sha256}\n{stated_fingerprint(stated)}"
-    return hashlib.sha256(whole.encode()).hexdigest()
+def _fingerprint(sha256: str) -> str:
+    return hashlib.sha256(f"{READING}\n{sha256}".encode()).hexdigest()
 
 
-def _withdrawn(source: KnownSource) -> FileResult:
-    reason = "the file has vanished"
-    return FileResult(source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number)
+def _is_unchanged(known: KnownSource, fingerprint: str, stated: Metadata) -> bool:
+    """Whether a file holds what it held and nothing new is said of it."""
+    if known.fingerprint != fingerprint or known.metadata.overlaid(stated) != known.metadata:
+        return False
+    return not _has_lost_its_original(known)
+
+
+def _has_lost_its_original(known: KnownSource) -> bool:
+    """Whether a file is a copy of another that has changed since: its text is its own now."""
+    is_copy = not known.indexed and known.fingerprint == _fingerprint(known.sha256)
+    return is_copy and not known.current
+
+
+def _has_vanished(path: str) -> bool:
+    """Whether a file is gone, not only out of reach for the moment."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _narrower(version: KnownVersion) -> tuple[Visibility, ...]:
+    """The visibilities by which fewer people see a document than this version shows it to."""
+    shown_to = version.metadata.visibility or Visibility.PUBLIC
+    return tuple(visibility for visibility in Visibility if shown_to in visibility.wider())
+
+
+def _narrowest(metadata: Metadata, known: list[KnownVersion]) -> Visibility:
+    """What an older version may be shown to: no more people than the current one."""
+    said = [version.metadata.visibility for version in known if version.current]
+    found = [visibility for visibility in (metadata.visibility, *said) if visibility]
+    return max(found, key=list(Visibility).index, default=Visibility.PUBLIC)

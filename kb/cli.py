@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from kb.errors import KnowledgeBaseError
+from kb.errors import KnowledgeBaseError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KnowledgeBaseError as error:
         typer.echo(f"kb: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)  # whoever read the output has seen enough
+        typer.echo(f"kb: {error.strerror or error}: {error.filename or 'KB_HOME'}", err=True)
+        sys.exit(StoreError.exit_code)
     except KeyboardInterrupt:
         typer.echo("kb: interrupted; nothing was published", err=True)
         sys.exit(130)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kb.errors import NotFoundError
+from kb.errors import NotFoundError, StoreError, UsageError
 from kb.model import Filters, Kind, Visibility
 
 if TYPE_CHECKING:
@@ -43,11 +43,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 @contextmanager
 def opened() -> Iterator[KnowledgeBase]:
     """Open the knowledge base of the environment for a command."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- as above
+
     from kb.bootstrap import open_knowledge_base  # noqa: PLC0415 -- keeps `kb --help` quick
 
     kb = open_knowledge_base()
     try:
         yield kb
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise StoreError(
+            f"The database can't be used: {reason}. Try again, or check KB_DATABASE_URL."
+        ) from None
     finally:
         kb.close()
 
@@ -74,6 +81,7 @@ def search(
 
     filters = _filters(kind, language, theme, issuer, since, until)
     with opened() as kb:
+        kb.encoder.encode_queries([query])  # loading the model is no part of the search's time
         result = kb.search.search(query, filters, top_k)
     if as_json:
         print_json(search_json(result))
@@ -126,7 +134,7 @@ def status(
                 found["documents"] = [document_json(document) for document in listed]
             print_json(found)
             return
-    console = Console()
+    console = _console()
     console.print(_generations_table(kept) if kept else "Nothing was ingested yet.")
     if listed:
         console.print(_documents_table(listed))
@@ -156,7 +164,7 @@ def doctor(
             table.add_row(
                 check.name, "yes" if check.sound else "[bold red]no[/]", escape(check.seen)
             )
-        Console().print(table)
+        _console().print(table)
     if not all(check.sound for check in checks):
         typer.echo("kb: `kb doctor --repair` builds the index again.", err=True)
         raise typer.Exit(3)
@@ -185,6 +193,13 @@ def rollback() -> None:
     typer.echo(f"Generation {current} is current again; {abandoned} is abandoned.")
 
 
+def _console() -> Console:
+    """A console that wraps on a terminal and leaves lines whole for a pipe."""
+    console = Console()
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
 def _filters(
     kind: Kind | None,
     language: str | None,
@@ -193,6 +208,8 @@ def _filters(
     since: datetime | None,
     until: datetime | None,
 ) -> Filters:
+    if since and until and since > until:
+        raise UsageError("--since is later than --until: no document can lie between them.")
     return Filters(
         visibilities=EVERYTHING,
         kind=kind,
@@ -233,7 +250,7 @@ def _source(document: Document, span: Span) -> str:
 
 
 def _show_hits(result: SearchResult) -> None:
-    console = Console()
+    console = _console()
     if not result.hits:
         console.print("Nothing was found.")
     for hit in result.hits:
@@ -250,7 +267,7 @@ def _show_hit(console: Console, hit: Hit) -> None:
 
 
 def _show_answer(answer: Answer) -> None:
-    console = Console()
+    console = _console()
     console.print(f"[bold]{escape(answer.question)}[/]\n")
     if not answer.sentences:
         french = answer.language == "fr"

@@ -22,7 +22,7 @@ class UsageError(KnowledgeBaseError):
 class NotFoundError(KnowledgeBaseError):
     """A document, version or page that is not there, or not for the caller to see."""
 
-    exit_code = 1
+    exit_code = 2
     http_status = 404
     title = "Not found"
 

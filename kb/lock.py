@@ -58,7 +58,7 @@ def _acquire(path: Path, holder: Path) -> BaseFileLock:
 def _this_process() -> dict[str, str | int]:
     return {
         "pid": os.getpid(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])[:80],  # options may be secret
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

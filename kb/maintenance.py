@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kb.record.reading import Generation
 
 
+INCOMING = ".incoming-"  # how the copy of a file begins until it is whole
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at: sound or not, and what was seen."""
@@ -40,11 +43,10 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
         StoreError: Another run is writing.
     """
     with writer_lock(kb.settings.lock):
-        originals = remove_document(kb.engine, document_id, kb.clock(), purge=purge)
+        remove_document(kb.engine, document_id, kb.clock(), purge=purge)
+        sweep_originals(kb)
         for generation in kb.record.kept():
             kb.index.erase(generation.id, [document_id], purge=purge)
-        for path in originals:
-            (kb.settings.originals / path).unlink(missing_ok=True)
         if purge:
             _overwrite_log(kb)
 
@@ -66,6 +68,16 @@ def discard_unused(kb: KnowledgeBase) -> None:
     """Delete the index of every generation that is not kept; the caller holds the lock."""
     kept = {generation.id for generation in kb.record.kept()}
     kb.index.discard((kb.index.generations() | set(unpublished(kb.engine))) - kept)
+
+
+def sweep_originals(kb: KnowledgeBase) -> None:
+    """Delete the originals that no version refers to; the caller holds the lock."""
+    used = set(kb.record.all_originals())
+    for path in kb.settings.originals.glob("*/*"):
+        if f"{path.parent.name}/{path.name}" not in used:
+            path.unlink(missing_ok=True)
+    for path in kb.settings.originals.glob(f"{INCOMING}*"):
+        path.unlink(missing_ok=True)
 
 
 def examine(kb: KnowledgeBase) -> list[Check]:

@@ -23,6 +23,11 @@ class Visibility(StrEnum):
     COALITION = "coalition"
     INTERNAL = "internal"
 
+    def wider(self) -> tuple[Visibility, ...]:
+        """The visibilities by which more people see a document than by this one."""
+        widest_first = tuple(Visibility)
+        return widest_first[: widest_first.index(self)]
+
 
 class Role(StrEnum):
     """What a stretch of page text does in its document."""

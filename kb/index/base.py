@@ -119,8 +119,10 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def narrow(self, generation: int, document_id: str, visibility: Visibility) -> None:
-        """Set the visibility of a document's points in a kept generation."""
+    def narrow(
+        self, generation: int, document_ids: Collection[str], visibility: Visibility
+    ) -> None:
+        """Set the visibility of these documents' points in a kept generation."""
         ...
 
     def generations(self) -> set[int]:

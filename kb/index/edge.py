@@ -86,11 +86,13 @@ class EdgeIndex:
         gone = UpdateOperation.delete_points_by_filter(_documents(document_ids))
         self._revise(generation, gone, purge=purge)
 
-    def narrow(self, generation: int, document_id: str, visibility: Visibility) -> None:
-        """Set the visibility of a document's points in a kept generation."""
+    def narrow(
+        self, generation: int, document_ids: Collection[str], visibility: Visibility
+    ) -> None:
+        """Set the visibility of these documents' points in a kept generation."""
         changed = {"visibility": visibility.value}
         self._revise(
-            generation, UpdateOperation.set_payload_by_filter(_documents([document_id]), changed)
+            generation, UpdateOperation.set_payload_by_filter(_documents(document_ids), changed)
         )
 
     def generations(self) -> set[int]:
@@ -124,6 +126,8 @@ class EdgeIndex:
         building.parent.mkdir(parents=True, exist_ok=True)
         if source is None:
             return _create(building, self._dimension)
+        if not source.is_dir():
+            raise StoreError(_missing(source))
         shutil.copytree(source, building)
         return _load(building)
 
@@ -302,13 +306,17 @@ def _vacuum(folder: Path, dimension: int) -> None:
 
 def _load(folder: Path) -> EdgeShard:
     if not folder.is_dir():
-        raise StoreError(f"The index folder {folder} is missing. `kb doctor --repair` rebuilds it.")
+        raise StoreError(_missing(folder))
     try:
         return EdgeShard.load(str(folder))
     except Exception as error:  # noqa: BLE001 -- the binding raises plain Exception for a bad shard
         raise StoreError(
             f"The index in {folder} can't be opened: {error}. `kb doctor --repair` rebuilds it."
         ) from None
+
+
+def _missing(folder: Path) -> str:
+    return f"The index folder {folder} is missing. `kb doctor --repair` rebuilds it."
 
 
 def _edge_point(point: Point) -> EdgePoint:

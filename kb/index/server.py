@@ -91,12 +91,14 @@ class ServerIndex:
             wait=True,
         )
 
-    def narrow(self, generation: int, document_id: str, visibility: Visibility) -> None:
-        """Set the visibility of a document's points in a kept generation."""
+    def narrow(
+        self, generation: int, document_ids: Collection[str], visibility: Visibility
+    ) -> None:
+        """Set the visibility of these documents' points in a kept generation."""
         self._client.set_payload(
             self._collection(generation),
             {"visibility": visibility.value},
-            models.FilterSelector(filter=_documents([document_id])),
+            models.FilterSelector(filter=_documents(document_ids)),
             wait=True,
         )
 

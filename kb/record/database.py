@@ -29,6 +29,11 @@ def open_database(url: str) -> Engine:
             event.listen(engine, "connect", _prepare_sqlite)
         schema.metadata.create_all(engine)
         _check_schema(engine)
+    except ImportError as error:
+        raise UsageError(
+            f"KB_DATABASE_URL needs a driver that is not installed: {error.name}. "
+            f"Install it: pip install {error.name}"
+        ) from None
     except ArgumentError as error:
         raise UsageError(f"KB_DATABASE_URL is not a database URL: {error}") from None
     except (SQLAlchemyError, OSError) as error:

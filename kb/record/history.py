@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 
-def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> list[str]:
-    """Remove a document from every generation at once.
-
-    Returns the paths of the originals to erase (empty without ``purge``).
+def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: bool) -> None:
+    """Remove a document from every generation at once; ``purge`` erases its texts too.
 
     Raises:
         NotFoundError: There is no such document.
@@ -46,17 +44,10 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
             )
         _remember_contents(connection, document_id)
         if not purge:
-            return []
-        originals = connection.scalars(
-            select(versions.c.original).where(versions.c.document_id == document_id)
-        ).all()
+            return
         for table in (sources, members, passages, pages):
             connection.execute(delete(table).where(table.c.version_key.in_(keys)))
         connection.execute(delete(versions).where(versions.c.document_id == document_id))
-        shared = connection.scalars(
-            select(versions.c.original).where(versions.c.original.in_(originals))
-        ).all()
-    return sorted({path for path in originals if path is not None} - set(shared))
 
 
 def _remember_contents(connection: Connection, document_id: str) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kb.model import Visibility
+from kb.record import rows
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from sqlalchemy import Row
 
     from kb.model import Metadata
@@ -33,7 +31,10 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """A file that the building generation already holds, and the version it gave."""
+    """A file that the building generation already holds, and the version it gave.
+
+    ``sha256`` is that of the version's original: a copy has the same, another format has not.
+    """
 
     path: str
     fingerprint: str
@@ -42,6 +43,9 @@ class KnownSource:
     number: int
     indexed: bool
     removed: bool
+    sha256: str
+    current: bool
+    metadata: Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +56,19 @@ class KnownVersion:
     document_id: str
     number: int
     sha256: str
-    version_date: date | None
-    visibility: Visibility
     source: str
     current: bool
+    metadata: Metadata
 
 
 def known_version(row: Row[Any]) -> KnownVersion:
-    """The version of a row of ``versions`` joined with its ``members.current``."""
+    """The version of a row of ``versions`` joined with its ``members``."""
     return KnownVersion(
         row.key,
         row.document_id,
         row.number,
         row.sha256,
-        row.version_date,
-        Visibility(row.visibility),
         row.source,
         row.current,
+        rows.metadata_of(row),
     )
-
-
-def wider(visibility: Visibility) -> tuple[Visibility, ...]:
-    """The visibilities by which more people see a document than by this one."""
-    widest_first = tuple(Visibility)
-    return widest_first[: widest_first.index(visibility)]

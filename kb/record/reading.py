@@ -306,11 +306,11 @@ def _count(connection: Connection, generation: int, table: FromClause) -> int:
 def _visible(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
     """Versions in a generation whose document is not removed and that the caller may see."""
     query = (
-        select(versions, members.c.current)
+        select(versions, members.c.current, members.c.visibility)
         .join(members, members.c.version_key == versions.c.key)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(members.c.generation == generation, documents.c.removed.is_(None))
     )
     if visibilities is None:
         return query
-    return query.where(versions.c.visibility.in_(list(visibilities)))
+    return query.where(members.c.visibility.in_(list(visibilities)))

@@ -27,7 +27,7 @@ from kb.record.schema import passages
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-_COLUMNS = ("title", "kind", "visibility", "language", "issuer", "published", "version_date")
+_COLUMNS = ("title", "kind", "language", "issuer", "published", "version_date")
 _DETAILS = ("authors", "themes", "celex", "eli", "doi", "identifier", "licence", "url")
 
 
@@ -41,7 +41,7 @@ def metadata_values(metadata: Metadata) -> dict[str, Any]:
 
 
 def metadata_of(row: Row[Any]) -> Metadata:
-    """The metadata of a row of ``versions``."""
+    """The metadata of a row of ``versions`` joined with its ``members.visibility``."""
     details: dict[str, Any] = json.loads(row.details)
     details["authors"] = tuple(details["authors"])
     details["themes"] = tuple(details["themes"])
@@ -58,7 +58,7 @@ def metadata_of(row: Row[Any]) -> Metadata:
 
 
 def document_of(row: Row[Any]) -> Document:
-    """The document of a row of ``versions`` joined with its ``members.current``."""
+    """The document of a row of ``versions`` joined with its ``members``."""
     metadata = metadata_of(row)
     return Document(
         id=row.document_id,

@@ -3,7 +3,9 @@
 What a generation holds is written out in two tables that are copied from one generation to the
 next: ``members`` (the versions that can be read, and which one of a document is current) and
 ``sources`` (the files that they came from). Everything else is written once and never changed,
-but for metadata and removal, which hold for every generation at once.
+but for metadata and removal, which hold for every generation at once. Visibility belongs to the
+generation, so that a rollback also takes back what was shown by mistake; what is narrowed is
+narrowed in every generation.
 """
 
 from __future__ import annotations
@@ -111,7 +113,6 @@ versions = Table(
     Column("ingested", DateTime, nullable=False),
     Column("title", Text, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("visibility", String(16), nullable=False),
     Column("language", String(8), nullable=False),
     Column("issuer", Text),
     Column("published", Date),
@@ -126,6 +127,7 @@ members = Table(
     Column("generation", ForeignKey("generations.id"), primary_key=True),
     Column("version_key", ForeignKey("versions.key"), primary_key=True, index=True),
     Column("current", Boolean, nullable=False),
+    Column("visibility", String(16), nullable=False),  # what this generation shows it to
 )
 
 sources = Table(

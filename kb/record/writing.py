@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, literal, select, update
 
 from kb.record import rows
-from kb.record.known import KnownSource, KnownVersion, NewVersion, known_version, wider
+from kb.record.known import KnownSource, KnownVersion, NewVersion, known_version
 from kb.record.schema import (
     documents,
     generations,
@@ -60,10 +60,19 @@ class Draft:
     def sources(self, path: str | None = None) -> list[KnownSource]:
         """Every known file, or the one at a path."""
         query = (
-            select(sources, versions.c.document_id, versions.c.number, documents.c.removed)
-            .join(versions, versions.c.key == sources.c.version_key)
+            select(
+                versions,
+                members.c.current,
+                members.c.visibility,
+                sources.c.path,
+                sources.c.fingerprint,
+                sources.c.indexed,
+                documents.c.removed,
+            )
+            .join(members, members.c.version_key == versions.c.key)
+            .join(sources, sources.c.version_key == versions.c.key)
             .join(documents, documents.c.id == versions.c.document_id)
-            .where(sources.c.generation == self.id)
+            .where(sources.c.generation == self.id, members.c.generation == self.id)
             .order_by(sources.c.path)
         )
         if path is not None:
@@ -71,16 +80,28 @@ class Draft:
         with self._engine.connect() as connection:
             return [
                 KnownSource(
-                    row.path,
-                    row.fingerprint,
-                    row.version_key,
-                    row.document_id,
-                    row.number,
-                    row.indexed,
-                    row.removed is not None,
+                    path=row.path,
+                    fingerprint=row.fingerprint,
+                    version_key=row.key,
+                    document_id=row.document_id,
+                    number=row.number,
+                    indexed=row.indexed,
+                    removed=row.removed is not None,
+                    sha256=row.sha256,
+                    current=row.current,
+                    metadata=rows.metadata_of(row),
                 )
                 for row in connection.execute(query)
             ]
+
+    def show(self, version_key: int, visibility: Visibility) -> None:
+        """Set who sees a version in this generation."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(members)
+                .where(members.c.generation == self.id, members.c.version_key == version_key)
+                .values(visibility=visibility)
+            )
 
     def known_versions(self, document_id: str) -> list[KnownVersion]:
         """The versions of a document in this generation, by number."""
@@ -92,7 +113,7 @@ class Draft:
         """A current version with the same content that the same people may see."""
         query = self._versions().where(
             versions.c.sha256 == sha256,
-            versions.c.visibility == visibility,
+            members.c.visibility == visibility,
             members.c.current,
             documents.c.removed.is_(None),
         )
@@ -102,7 +123,7 @@ class Draft:
 
     def _versions(self) -> Select[Any]:
         return (
-            select(versions, members.c.current)
+            select(versions, members.c.current, members.c.visibility)
             .join(members, members.c.version_key == versions.c.key)
             .join(documents, documents.c.id == versions.c.document_id)
             .where(members.c.generation == self.id)
@@ -160,7 +181,12 @@ class Draft:
             if current:
                 _set_current(connection, self.id, version.document_id, None)
             connection.execute(
-                insert(members).values(generation=self.id, version_key=key, current=current)
+                insert(members).values(
+                    generation=self.id,
+                    version_key=key,
+                    current=current,
+                    visibility=version.metadata.visibility,
+                )
             )
         return key
 
@@ -203,7 +229,7 @@ class Draft:
     ) -> Iterator[tuple[Document, list[Passage]]]:
         """The current versions of these documents, with the metadata they are about to have."""
         query = (
-            select(versions, members.c.current)
+            select(versions, members.c.current, members.c.visibility)
             .join(members, members.c.version_key == versions.c.key)
             .where(members.c.generation == self.id, members.c.current)
         )
@@ -236,20 +262,15 @@ class Draft:
                 )
             for document_id, visibility in narrowed.items():
                 connection.execute(
-                    update(versions)
+                    update(members)
                     .where(
-                        versions.c.document_id == document_id,
-                        versions.c.visibility.in_(wider(visibility)),
+                        members.c.version_key.in_(_keys_of([document_id])),
+                        members.c.visibility.in_(visibility.wider()),
                     )
                     .values(visibility=visibility)
                 )
-            if restored:
-                connection.execute(
-                    update(documents).where(documents.c.id.in_(restored)).values(removed=None)
-                )
-                connection.execute(
-                    delete(removed_contents).where(removed_contents.c.document_id.in_(restored))
-                )
+            for document_id in restored:
+                _restore(connection, self.id, document_id)
             _raise_highest(connection, self.id)
             connection.execute(
                 update(generations).where(generations.c.id == self.id).values(state="published")
@@ -268,6 +289,25 @@ class Draft:
         """Forget this generation and everything written for it."""
         with self._engine.begin() as connection:
             _forget_unpublished(connection)
+
+
+def _keys_of(document_ids: Sequence[str]) -> Select[Any]:
+    return select(versions.c.key).where(versions.c.document_id.in_(document_ids))
+
+
+def _restore(connection: Connection, generation: int, document_id: str) -> None:
+    """Take a removal back for this generation; the indexes of older ones no longer hold it."""
+    connection.execute(update(documents).where(documents.c.id == document_id).values(removed=None))
+    connection.execute(
+        delete(removed_contents).where(removed_contents.c.document_id == document_id)
+    )
+    for table in (sources, members):
+        connection.execute(
+            delete(table).where(
+                table.c.generation != generation,
+                table.c.version_key.in_(_keys_of([document_id])),
+            )
+        )
 
 
 def _newest(connection: Connection) -> int | None:

@@ -344,7 +344,7 @@ def test_erase_takes_a_document_out_of_a_kept_generation(
 def test_narrow_changes_who_sees_a_document_of_a_kept_generation(index: VectorIndex) -> None:
     """A narrowed document leaves the public's answers and stays in those of staff."""
     write(index, 1, None, *TEXTS)
-    index.narrow(1, "saws", Visibility.INTERNAL)
+    index.narrow(1, ["saws"], Visibility.INTERNAL)
     reader = index.reader(1)
     assert both_legs(reader, Filters()) == {"ladders", "moulins"}
     assert both_legs(reader, ALL) == set(TEXTS)
@@ -355,7 +355,7 @@ def test_a_kept_generation_can_be_changed_more_than_once(index: VectorIndex) -> 
     """Erasing and narrowing one after the other keep the effect of each."""
     write(index, 1, None, *TEXTS)
     index.erase(1, ["saws"])
-    index.narrow(1, "ladders", Visibility.INTERNAL)
+    index.narrow(1, ["ladders"], Visibility.INTERNAL)
     index.erase(1, ["moulins"])
     reader = index.reader(1)
     assert both_legs(reader, Filters()) == set()

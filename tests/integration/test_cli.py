@@ -204,9 +204,9 @@ def test_an_empty_base_says_how_to_fill_it(
         (["search", "ladder", "--top-k", "0"], 2, "--top-k"),
         (["search", "ladder", "--kind", "poem"], 2, "--kind"),
         (["ingest"], 2, "Missing argument"),
-        (["remove", "nothing"], 1, "nothing"),
-        (["rollback"], 1, "older generation"),
-        (["doctor", "--repair"], 1, "ingested"),
+        (["remove", "nothing"], 2, "nothing"),
+        (["rollback"], 2, "older generation"),
+        (["doctor", "--repair"], 2, "ingested"),
     ],
 )
 def test_what_can_be_mended_is_one_message_and_an_exit_code(

@@ -9,7 +9,8 @@ import pytest
 from kb import maintenance
 from kb.answers.verify import verify
 from kb.errors import NotFoundError
-from kb.model import Filters, Visibility
+from kb.model import Filters, Kind, Visibility
+from kb.record.history import remove_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,3 +218,80 @@ def test_a_copy_of_a_removed_file_stays_out(twice: Base, *, purge: bool) -> None
     result = twice.result(twice.ingest(), "copy.md")
     assert (result.outcome, result.document_id) == ("skipped", removed)
     assert f"{MARKER}" not in str(twice.hits(f"{MARKER} ladder"))
+
+
+def test_a_rollback_takes_back_what_was_shown_by_mistake(base: Base) -> None:
+    """Widened visibility ends with its generation, in the record as in the index."""
+    base.write("secret.md", f"# {MARKER} secret", TEXT)
+    base.ingest(visibility=Visibility.INTERNAL)
+    secret = base.id_of("secret.md")
+    base.ingest(visibility=Visibility.PUBLIC)
+    assert secret in base.found(f"{MARKER} ladder", PUBLIC)
+    maintenance.rollback(base.kb)
+    generation = base.kb.record.current_id() or 0
+    assert base.found(f"{MARKER} ladder", PUBLIC) == set()
+    assert base.kb.record.document(generation, secret, PUBLIC.visibilities) is None
+    assert base.kb.record.list_documents(generation, PUBLIC.visibilities) == []
+
+
+def test_a_run_that_does_not_say_who_may_see_widens_nothing(base: Base) -> None:
+    """A forgotten option, or a ``metadata.yaml`` that is gone, publishes nothing."""
+    base.write("secret.md", f"# {MARKER} secret", TEXT)
+    base.ingest(visibility=Visibility.INTERNAL, kind=Kind.POLICY)
+    assert base.ingest().generation is None
+    base.write("secret.md", f"# {MARKER} secret", TEXT, "The saw costs 9 euros.")
+    base.ingest()
+    assert base.found("saw", PUBLIC) == set()
+    assert base.found("saw", Filters(EVERYBODY, kind=Kind.POLICY)) == {base.id_of("secret.md")}
+
+
+def test_an_older_version_is_shown_to_no_more_people_than_the_current_one(base: Base) -> None:
+    """A dated version that arrives late does not uncover an internal work."""
+    base.write("new.md", "The ladder costs 6 euros.")
+    base.write("old.md", "The ladder costs 5 euros.")
+    both = "identifier: ladder, language: en"
+    base.write(
+        "metadata.yaml",
+        f"files:\n  new.md: {{{both}, version_date: 2031-01-01, visibility: internal}}\n"
+        f"  old.md: {{{both}, version_date: 2030-01-01, visibility: public}}",
+    )
+    (base.folder / "old.md").rename(base.folder / ".old.md")
+    base.ingest()
+    (base.folder / ".old.md").rename(base.folder / "old.md")
+    base.ingest()
+    generation = base.kb.record.current_id() or 0
+    assert len(base.kb.record.versions(generation, "ladder-en", EVERYBODY)) == 2
+    assert base.kb.record.versions(generation, "ladder-en", PUBLIC.visibilities) == []
+
+
+def test_another_format_that_is_internal_narrows_its_document(base: Base) -> None:
+    """Of two statements about one work the narrower one holds."""
+    base.write("act.html", f"<html><body><main><p>{TEXT}</p></main></body></html>")
+    base.write("act.txt", TEXT)
+    base.write(
+        "metadata.yaml",
+        "defaults: {identifier: ladder, language: en}\nfiles:\n  act.txt: {visibility: internal}",
+    )
+    base.ingest()
+    assert base.found(f"{MARKER} ladder") == {"ladder-en"}
+    assert base.found(f"{MARKER} ladder", PUBLIC) == set()
+
+
+def test_a_restored_document_goes_with_the_rollback(twice: Base) -> None:
+    """The generation before the restoring one never had it: the base stays sound."""
+    removed = twice.id_of("secret.md")
+    maintenance.remove(twice.kb, removed)
+    twice.ingest(restore=True)
+    assert removed in twice.found(f"{MARKER} ladder")
+    maintenance.rollback(twice.kb)
+    assert_nowhere(twice, removed)
+    assert twice.result(twice.ingest(), "secret.md").outcome == "added"
+
+
+def test_an_interrupted_purge_can_be_finished(twice: Base) -> None:
+    """Purging again erases the original that the first one had left."""
+    removed = twice.id_of("secret.md")
+    remove_document(twice.kb.engine, removed, twice.kb.clock(), purge=True)
+    maintenance.remove(twice.kb, removed, purge=True)
+    originals = (path for path in twice.kb.settings.originals.rglob("*") if path.is_file())
+    assert not any(MARKER in path.read_text() for path in originals)

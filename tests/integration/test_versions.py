@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest.identity import identify
 from kb import maintenance
-from kb.model import Filters, Visibility
+from kb.model import Filters, Metadata, Visibility
 
 if TYPE_CHECKING:
     from conftest import Base
@@ -99,7 +101,8 @@ def test_changed_metadata_is_an_update_without_a_new_version(base: Base) -> None
         "files:\n  price.txt:\n    title: Prices\n    issuer: The Board\n    themes: [lending]",
     )
     result = base.result(base.ingest(), "price.txt")
-    assert (result.outcome, result.version, result.reason) == ("updated", 1, "metadata")
+    assert (result.outcome, result.version) == ("updated", 1)
+    assert result.reason == "changed issuer, themes, title"
     [hit] = base.hits("ladder", Filters(theme="lending", issuer="the board"))
     assert (hit.document.title, hit.document.version) == ("Prices", 1)
     assert base.ingest().generation is None
@@ -252,3 +255,35 @@ def test_a_renamed_file_with_a_new_text_is_a_new_version(base: Base) -> None:
         "ladder-price-en",
         2,
     )
+
+
+def test_a_file_under_a_new_identifier_leaves_no_copy_behind(base: Base) -> None:
+    """The document that it was is withdrawn in the same run."""
+    base.write("price.txt", "The ladder costs 5 euros.")
+    base.ingest()
+    before = base.id_of("price.txt")
+    base.write("metadata.yaml", "defaults: {identifier: prices, language: en}")
+    outcomes = {result.document_id: result.outcome for result in base.ingest().files}
+    assert outcomes == {before: "withdrawn", "prices-en": "added"}
+    assert base.found("ladder") == {"prices-en"}
+
+
+def test_a_copy_becomes_a_document_when_its_original_changes(base: Base) -> None:
+    """The text that two files held is still found while one of them holds it."""
+    base.write("a.txt", "The ladder is lent.")
+    base.write("b.txt", "The ladder is lent.")
+    base.ingest()
+    base.write("a.txt", "The ladder is broken.")
+    assert base.result(base.ingest(), "b.txt").outcome == "added"
+    assert len(base.found("ladder")) == 2
+    assert base.ingest().generation is None
+
+
+def test_identifiers_that_lose_signs_stay_apart() -> None:
+    """Two works whose names differ only in signs that an id can't hold are two documents."""
+    ids = {
+        identify(Metadata(identifier=name), "/a.txt", "fr")[0]
+        for name in ("Προϋπολογισμός", "Бюджет", "budget/1", "budget.1", "budget-1")
+    }
+    assert len(ids) == 5
+    assert all(re.fullmatch("[a-z0-9-]+", each) for each in ids)

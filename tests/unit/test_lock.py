@@ -48,7 +48,7 @@ def test_a_second_writer_is_told_who_holds_the_lock(
     """The message names the process and its command; the exit code is that of the store."""
     with pytest.raises(StoreError) as caught, writer_lock(tmp_path / "writer.lock"):
         pass
-    assert f"process {holder.pid} (kb ingest reports)" in str(caught.value)
+    assert f"process {holder.pid} (kb ingest)" in str(caught.value)
     assert caught.value.exit_code == 3
 
 
