@@ -76,7 +76,8 @@ class Weights:
 
     ``own`` is the share of the question that the sentence holds; ``around`` that of its title,
     its headings and the sentence before it, which says what "it" is, and ``around_fact`` the same
-    where the sentence states the kind of fact that is asked for; ``passage`` that of the whole
+    where the sentence states the kind of fact that is asked for, and ``around_name`` for a name
+    in the title or headings, which say what all of it is about; ``passage`` that of the whole
     passage; ``cosine`` its closeness in meaning; ``shape`` for stating that kind of fact; ``rank``
     for the rank of its passage; ``note`` for standing in a footnote.
     """
@@ -84,6 +85,7 @@ class Weights:
     own: float = 1.0
     around: float = 0.3
     around_fact: float = 0.6
+    around_name: float = 0.9
     passage: float = 0.4
     cosine: float = 0.6
     shape: float = 0.3
@@ -170,7 +172,8 @@ class AnswerExtractor:
                 own = question.held(text, passage.language)
                 fits = fitness(text, question.shape, own, passage.language)
                 around = weights.around_fact if fits > 0 else weights.around
-                outside = around * question.share((titles | before) - own)
+                outside = around * question.share((titles | before) - own - question.names)
+                outside += weights.around_name * question.share((titles & question.names) - own)
                 held = weights.own * question.share(own) + outside
                 score = from_hit + held + weights.shape * fits
                 named = question.names <= whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from kb.model import Filters, Visibility
 
 _UNFINISHED = ".building"
+_CHUNK = 1 << 20
 _GONE = ".gone"
 
 
@@ -128,7 +130,7 @@ class EdgeIndex:
             return _create(building, self._dimension)
         if not source.is_dir():
             raise StoreError(_missing(source))
-        shutil.copytree(source, building)
+        shutil.copytree(source, building, copy_function=_copy_sparse)
         return _load(building)
 
     def _newest(self, generation: int) -> Path:
@@ -313,6 +315,29 @@ def _load(folder: Path) -> EdgeShard:
         raise StoreError(
             f"The index in {folder} can't be opened: {error}. `kb doctor --repair` rebuilds it."
         ) from None
+
+
+def _copy_sparse(source: str, target: str) -> None:
+    """Copy a file without filling its holes.
+
+    Edge reserves 140 MB a shard of which a small base uses one: a plain copy would write them all.
+    """
+    with open(source, "rb", buffering=0) as old, open(target, "wb", buffering=0) as new:  # noqa: PTH123 -- descriptors are needed
+        size = os.fstat(old.fileno()).st_size
+        new.truncate(size)
+        position = 0
+        while position < size:
+            try:
+                start = os.lseek(old.fileno(), position, os.SEEK_DATA)
+            except OSError:
+                return  # nothing but a hole is left
+            position = os.lseek(old.fileno(), start, os.SEEK_HOLE)
+            old.seek(start)
+            new.seek(start)
+            while start < position:
+                chunk = old.read(min(position - start, _CHUNK))
+                new.write(chunk)
+                start += len(chunk)
 
 
 def _missing(folder: Path) -> str:

@@ -231,16 +231,14 @@ def test_a_reader_that_hangs_or_eats_memory_costs_its_own_file(tmp_path: Path) -
     assert run.worker < 600 * MEBIBYTE
 
 
-def test_a_run_leaves_no_temporary_files(
-    base: Base, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The folder in which readers put theirs goes with the run, however they ended."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+def test_a_run_leaves_no_temporary_files(base: Base) -> None:
+    """The folder in which readers put theirs goes with the run, also what a killed one left."""
+    reading = base.kb.settings.home / "reading"
+    reading.mkdir()
+    (reading / "left-by-a-killed-run").write_text("scan")
     base.write("good.txt", hostile.SENTENCE)
-    base.ingest()
-    assert not list(scratch.glob("kb-reading-*"))
+    assert base.ingest().exit_code == 0
+    assert not reading.exists()
 
 
 @pytest.mark.parametrize(
