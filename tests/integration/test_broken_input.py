@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from ingest.run import Options, ingest
 from kb.errors import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from conftest import Base, MakeKb
 
@@ -208,27 +209,43 @@ def test_degenerate_pdfs_are_read_or_refused_in_plain_words(
 
 
 @pytest.mark.slow
-def test_a_reader_that_hangs_or_eats_memory_costs_its_own_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "make", "setting", "reason"),
+    [
+        (
+            "many.pdf",
+            partial(hostile.pdf, 4900),
+            {"KB_WORKER_SECONDS": "3"},
+            "took more than 3 seconds to read; KB_WORKER_SECONDS sets the limit",
+        ),
+        (
+            "swells.pdf",
+            hostile.swelling_pdf,
+            {"KB_WORKER_MEMORY_MB": "600"},
+            "above 600 MB of memory; KB_WORKER_MEMORY_MB sets the limit",
+        ),
+    ],
+)
+def test_a_reader_that_hangs_or_eats_memory_costs_its_own_file(
+    tmp_path: Path,
+    name: str,
+    make: Callable[[], bytes],
+    setting: dict[str, str],
+    reason: str,
+) -> None:
     """Each limit fails the file that crosses it; what is beside it is taken in."""
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "good.txt").write_text(hostile.SENTENCE)
-    (folder / "many.pdf").write_bytes(hostile.pdf(4900))
-    (folder / "swells.pdf").write_bytes(hostile.swelling_pdf())
-    run = kb_ingest(
-        tmp_path / "home",
-        folder,
-        "--json",
-        # One process, so that the good file is read by the one that replaces those that ended.
-        settings={"KB_WORKERS": "1", "KB_WORKER_SECONDS": "3", "KB_WORKER_MEMORY_MB": "600"},
-    )
+    (folder / name).write_bytes(make())
+    # One process, so that the good file is read by the one that replaces the one that ended.
+    run = kb_ingest(tmp_path / "home", folder, "--json", settings={"KB_WORKERS": "1", **setting})
     assert run.code == 1
     assert "Traceback" not in run.stderr
-    slow, hungry = run.files["many.pdf"], run.files["swells.pdf"]
-    assert slow["reason"] == "took more than 3 seconds to read; KB_WORKER_SECONDS sets the limit"
-    assert "above 600 MB of memory; KB_WORKER_MEMORY_MB sets the limit" in hungry["reason"]
+    assert reason in run.files[name]["reason"]
     assert run.files["good.txt"]["outcome"] == "added"
-    assert run.worker < 600 * MEBIBYTE
+    if "KB_WORKER_MEMORY_MB" in setting:
+        assert run.worker < 600 * MEBIBYTE
 
 
 def test_a_run_leaves_no_temporary_files(base: Base) -> None:
