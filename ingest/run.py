@@ -75,7 +75,6 @@ def ingest(
 
     Raises:
         StoreError: Another run is writing, or the store can't be used.
-        UsageError: A ``metadata.yaml`` can't be understood.
     """
     started = time.monotonic()
     kb.check_encoder()
