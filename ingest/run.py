@@ -18,7 +18,6 @@ from ingest.identity import identify, is_newest, same_content
 from ingest.metadata import Sidecars, carried_on, changes, complete
 from ingest.progress import Progress
 from ingest.report import FileResult, Outcome, Report, shown
-from ingest.splitting import split
 from ingest.workers import Job, Limits, Workers
 from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
 from kb.index.build import write_passages
@@ -27,6 +26,7 @@ from kb.maintenance import discard_unused, sweep_originals
 from kb.model import Metadata, Visibility
 from kb.record.known import KnownSource, KnownVersion, NewVersion
 from kb.record.writing import Draft
+from kb.splitting import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from ingest.splitting import Limits, split
 from kb.context import context
 from kb.model import Block, Page, Parsed, Passage, Role
+from kb.splitting import Limits, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
