@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench constraints clean
+.PHONY: help demo serve test check format bench bench-small constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ DEMO_HOME ?= $(CURDIR)/.demo
 TEST_ROOT = $(shell [ "$$(df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -gt 4000 ] 2>/dev/null && echo /dev/shm)
 
 help: ## Show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.11"; exit 1; }
@@ -26,7 +26,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 demo: $(VENV)/installed ## Install, ingest the starter corpus, answer in French and in English
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ingest corpus/starter
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "Quel est le plafond des aides de minimis sur trois ans ?"
-	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "How large is the EU guarantee of InvestEU?"
+	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "What is an equity guarantee?"
 	@echo "Try next:"
 	@echo "  export KB_HOME=$(DEMO_HOME)"
 	@echo "  $(BIN)/kb ask \"Sous quel délai une subvention doit-elle être payée ?\""
@@ -52,6 +52,9 @@ format: $(VENV)/installed-dev ## Format the code
 
 bench: $(VENV)/installed-dev ## Measure speed and memory on the shared corpus
 	@$(BIN)/python -m evaluation.speed
+
+bench-small: $(VENV)/installed-dev ## Fail where retrieval or answers fell below the committed figures
+	@$(BIN)/kb eval small
 
 constraints: ## Write constraints.txt from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

@@ -29,6 +29,53 @@ HIT = {
     "text": QUOTE,
 }
 QUESTION = "Que couvre le mécanisme proposé ?"
+CITATION: dict[str, Any] = {
+    "number": 1,
+    **PLACE,
+    "version_date": None,
+    "current": True,
+    "quote": QUOTE,
+    "verified": True,
+}
+QUOTE_IN_ENGLISH = (
+    "The proposed mechanism covers half of the losses of an investor who takes a share in a "
+    "cooperative."
+)
+CITATION_IN_ENGLISH: dict[str, Any] = {
+    **CITATION,
+    "number": 2,
+    "document_id": "om-garantie-fonds-propres-en",
+    "title": "Guaranteeing the equity of social-economy organisations",
+    "passage_id": "0b6a3f0e-53d7-5c1c-8a49-2f0d7c1be0a4",
+    "language": "en",
+    "page": 2,
+    "page_label": "2",
+    "spans": [{"page": 2, "page_label": "2", "section": None, "start": 88, "end": 186}],
+    "url": "/v1/documents/om-garantie-fonds-propres-en/pages/2?version=1",
+    "quote": QUOTE_IN_ENGLISH,
+}
+ANSWERS: list[dict[str, Any]] = [
+    {
+        "question": QUESTION,
+        "language": "fr",
+        "status": "answered",
+        "confidence": 0.9312,
+        "sentences": [{"text": QUOTE, "citations": [1], "also": [2]}],
+        "citations": [CITATION, CITATION_IN_ENGLISH],
+        "differs": [],
+        "nearest": [],
+    },
+    {
+        "question": "Quelle est la hauteur de la tour Eiffel ?",
+        "language": "fr",
+        "status": "insufficient_evidence",
+        "confidence": 0.0215,
+        "sentences": [],
+        "citations": [],
+        "differs": [],
+        "nearest": [HIT],
+    },
+]
 
 
 DOCUMENT: dict[str, Any] = {

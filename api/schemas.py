@@ -28,6 +28,7 @@ _MAX_NAME = 200
 
 Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
 Name = Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]
+Day = date  # for the field that is called `date` itself
 
 
 class Narrowing(BaseModel):
@@ -168,6 +169,8 @@ class Citation(_OfDocument):
     """Exact words of a document."""
 
     number: int = Field(description="What sentences refer to.", ge=1)
+    version_date: date | None = Field(description="The day of the version, of a consolidated act.")
+    current: bool = Field(description="The version cited is the document's current one.")
     quote: str = Field(description="The words cited, as they stand on the page.")
     verified: bool = Field(description="They were compared with the stored text of the page.")
 
@@ -177,41 +180,40 @@ class Sentence(_Response):
 
     text: str
     citations: list[int] = Field(description="The numbers of the citations that carry it.")
+    also: list[int] = Field(
+        description="The numbers of citations that say the same elsewhere, as a translation does."
+    )
+
+
+class Stated(_Response):
+    """What one citation states where others state otherwise."""
+
+    value: str = Field(description="The number or date, in the words of the quote.")
+    citation: int = Field(description="The number of the citation.")
+    date: Day | None = Field(description="The day of the version, else of publication.")
+    current: bool = Field(description="The version cited is the document's current one.")
 
 
 class Answer(_Response):
     """Quoted sentences, best first; without sufficient evidence none, but what came nearest."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "question": examples.QUESTION,
-                    "language": "fr",
-                    "status": "answered",
-                    "sentences": [{"text": examples.QUOTE, "citations": [1]}],
-                    "citations": [
-                        {"number": 1, **examples.PLACE, "quote": examples.QUOTE, "verified": True}
-                    ],
-                    "nearest": [],
-                },
-                {
-                    "question": "Quelle est la hauteur de la tour Eiffel ?",
-                    "language": "fr",
-                    "status": "insufficient_evidence",
-                    "sentences": [],
-                    "citations": [],
-                    "nearest": [examples.HIT],
-                },
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [*examples.ANSWERS]})
 
     question: str
     language: str
     status: Literal["answered", "insufficient_evidence"]
+    confidence: float = Field(
+        description="The evidence for the best sentence found; a threshold decides the status.",
+        ge=0,
+        le=1,
+    )
     sentences: list[Sentence]
-    citations: list[Citation]
+    citations: list[Citation] = Field(
+        description="Those that carry sentences first, in order, then those that say the same."
+    )
+    differs: list[Stated] = Field(
+        description="Numbers or dates in which sources differ on the same thing, newest first."
+    )
     nearest: list[Hit] = Field(description="The nearest passages, when nothing is answered.")
 
 

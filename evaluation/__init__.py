@@ -1,1 +1,1 @@
-"""How good and how fast the knowledge base is; needs nothing that the product does not."""
+"""How good and how fast the knowledge base is; only the plots need more than the product does."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -24,10 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.machine import ROOT, commit, machine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
 _KB = Path(sys.executable).with_name("kb")
 _QUERIES = (
     "plafond des aides de minimis par entreprise unique",
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--pdf", type=Path, help="A folder of PDFs to time from file to index.")
     parser.add_argument("--queries", type=int, default=200, help="Queries over HTTP.")
     options = parser.parse_args()
-    print(f"{_machine()}, commit {_commit()}\n\n| what | figure |\n|---|---|")
+    print(f"{machine()}, commit {commit()}\n\n| what | figure |\n|---|---|")
     with tempfile.TemporaryDirectory() as home:
         if options.pdf:
             _ingest("PDF folder", [options.pdf], Path(home) / "pdf")
@@ -126,20 +126,6 @@ def _run(arguments: list[str], home: Path) -> Any:
 
 def _row(name: str, figure: object) -> None:
     print(f"| {name} | {figure} |", flush=True)
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],  # noqa: S607 -- git on the path
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -8,25 +8,40 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import snowballstemmer
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Robertson & Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond", eq. 3.15;
 # the inverse document frequency is applied by the index at query time.
-BM25_K = 1.2
+# k = 2 and a length of 200 found as much or more than 1.2 and 110 on every bench (fused nDCG@10:
+# French law 0.791 and 0.788, English law 0.802 and 0.797).
+BM25_K = 2.0
 BM25_B = 0.75
-# Mean number of terms in a passage of about 200 word pieces with its context, over EU acts,
-# policy papers and web pages in both languages.
-BM25_MEAN_LENGTH = 110
+# About the number of terms in a passage of 200 word pieces with its context and its opening thrice.
+BM25_MEAN_LENGTH = 200
 
-# A word of a query is also tried with the other language's stem, at this weight: cognates and
-# names ("association", "InvestEU") meet across languages, and a wrong language guess costs little.
-OTHER_LANGUAGE_WEIGHT = 0.4
+# Terms that stand beside each other in the query and in the passage count once more, at this
+# weight: nDCG@10 rose on every bench (mean of six +0.010 on whole articles, +0.013 on passages).
+NEIGHBOURS_WEIGHT = 0.2
 
 _LANGUAGES = {"fr": "french", "en": "english"}
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[ \u00a0\u202f.,]\d{3})+(?![\w])")
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+(?:\+)?", re.UNICODE)
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’]", re.IGNORECASE)
+
+# The first sentence of a passage counts three times. BM25 alone, nDCG@10 with it once and thrice:
+# French law 0.725 and 0.749, English law 0.732 and 0.756, French administration 0.846 and 0.871,
+# encyclopedia 0.973 and 0.971.
+OPENING_TIMES = 3
+_OPENING = 400  # characters of it at most
+_SENTENCE_END = re.compile(r"(?<=[.;:?!])\s")
+
+_PLURAL_ACRONYM = re.compile(r"[A-Z]{2,}s")
 
 _STOP_FR = frozenset(
     """
@@ -67,39 +82,50 @@ def terms(text: str, language: str) -> list[str]:
     "300 000", "300.000" and "300,000" are one term; "l'économie" is "économie"; a word is stemmed
     with its accents (Snowball needs them), then folded, so that *privées* and *privés* are one.
     """
+    return [stem(word, language) for word in words(text, language)]
+
+
+def words(text: str, language: str) -> list[str]:
+    """The words behind ``terms``, one for each term: in lower case, with their accents."""
     text = unicodedata.normalize("NFC", text)
     text = _NUMBER.sub(lambda match: re.sub(r"\D", "", match.group()), text)
     text = _ELISION.sub(" ", text)
     stop = _stop_words(language)
-    found = []
-    for word in _WORD.findall(text):
-        lowered = word.lower()
-        if fold(lowered) in stop:
-            continue
-        found.append(_term(lowered, language))
-    return found
+    lowered = (_singular(word, language).lower() for word in _WORD.findall(text))
+    return [word for word in lowered if fold(word) not in stop]
 
 
-def passage_terms(text: str, language: str) -> SparseTerms:
-    """BM25 weights of a passage's terms, without inverse document frequency."""
-    counts = Counter(terms(text, language))
-    length = sum(counts.values())
+def passage_terms(text: str, language: str, context: str = "") -> SparseTerms:
+    """BM25 weights of a passage's terms and of their pairs, without inverse document frequency.
+
+    ``context`` are its title and headings, which count as its words do. What it opens with says
+    what it is about, and counts ``OPENING_TIMES``. The length that normalises is that of the terms
+    alone.
+    """
+    found = [*terms(context, language), *terms(text, language)]
+    opening = terms(_opening(text), language) * (OPENING_TIMES - 1)
+    length = len(found) + len(opening)
+    counts = Counter((*found, *neighbours(found), *opening))
     norm = BM25_K * (1 - BM25_B + BM25_B * length / BM25_MEAN_LENGTH)
     weights = {term: count * (BM25_K + 1) / (count + norm) for term, count in counts.items()}
-    return _sparse(weights)
+    return sparse(weights)
 
 
-def query_weights(text: str, language: str) -> dict[str, float]:
-    """A query's terms and weights: its own language at 1, the other language's stem below."""
-    weights = dict.fromkeys(terms(text, other_language(language)), OTHER_LANGUAGE_WEIGHT)
-    weights.update(dict.fromkeys(terms(text, language), 1.0))
-    common = {fold(word) for word in _stop_words(language)}
-    return {term: weight for term, weight in weights.items() if term not in common}
+def neighbours(found: Sequence[str]) -> list[str]:
+    """Each term with the next as one term: "fonds propres" is more than funds and own."""
+    return [f"{one} {other}" for one, other in pairwise(found)]
 
 
-def query_terms(text: str, language: str) -> SparseTerms:
-    """A query's weighted terms as a sparse vector."""
-    return _sparse(query_weights(text, language))
+def sparse(weights: dict[str, float]) -> SparseTerms:
+    """Weights by term as a sparse vector; of two terms with one number the heavier counts."""
+    by_number: dict[int, float] = {}
+    for term, weight in weights.items():
+        number = term_number(term)
+        by_number[number] = max(weight, by_number.get(number, 0.0))
+    ordered = sorted(by_number.items())
+    return SparseTerms(
+        tuple(number for number, _ in ordered), tuple(weight for _, weight in ordered)
+    )
 
 
 def term_number(term: str) -> int:
@@ -122,7 +148,8 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=200_000)
-def _term(word: str, language: str) -> str:
+def stem(word: str, language: str) -> str:
+    """The term of one word in lower case."""
     return fold(_stemmer(_LANGUAGES.get(language, "english")).stemWord(word))
 
 
@@ -131,16 +158,14 @@ def _stemmer(name: str) -> snowballstemmer.stemmer:
     return snowballstemmer.stemmer(name)
 
 
+def _opening(text: str) -> str:
+    return _SENTENCE_END.split(text, maxsplit=1)[0][:_OPENING]
+
+
+def _singular(word: str, language: str) -> str:
+    """An English acronym without its plural s, which Snowball leaves ("SMEs", "NGOs")."""
+    return word[:-1] if language == "en" and _PLURAL_ACRONYM.fullmatch(word) else word
+
+
 def _stop_words(language: str) -> frozenset[str]:
     return _STOP_FR if language == "fr" else _STOP_EN
-
-
-def _sparse(weights: dict[str, float]) -> SparseTerms:
-    by_number: dict[int, float] = {}
-    for term, weight in weights.items():
-        number = term_number(term)
-        by_number[number] = max(weight, by_number.get(number, 0.0))
-    ordered = sorted(by_number.items())
-    return SparseTerms(
-        tuple(number for number, _ in ordered), tuple(weight for _, weight in ordered)
-    )

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kb.clock import Clock, system_clock
-from kb.encoders.sentence_transformer import SentenceTransformerEncoder
+from kb.encoders.choice import make_encoder
 from kb.errors import StoreError
 from kb.index.generations import Generations, check_encoder
 from kb.record.database import open_database
@@ -80,7 +80,7 @@ def open_knowledge_base(
         ) from None
     engine = open_database(settings.database)
     record = Record(engine)
-    encoder = encoder or SentenceTransformerEncoder(settings.encoder)
+    encoder = encoder or make_encoder(settings.encoder)
     index = index or _open_index(settings, encoder)
     return KnowledgeBase(
         settings, clock, engine, record, index, Generations(record, index, encoder.name), encoder

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kb.bootstrap import KnowledgeBase
-    from kb.model import Answer, Document, Hit, Span
+    from kb.model import Answer, Citation, Document, Hit, Span, Stated
     from kb.search.engine import SearchResult
 
 app = typer.Typer()
@@ -243,10 +243,17 @@ def _source(document: Document, span: Span) -> str:
     parts = [
         document.title,
         document.metadata.issuer,
-        document.metadata.published and document.metadata.published.isoformat(),
+        _dated(document),
         place(span),
     ]
     return " · ".join(escape(str(part)) for part in parts if part)
+
+
+def _dated(document: Document) -> str | None:
+    """When it was published, and the day of its version where it has one."""
+    metadata = document.metadata
+    days = [day.isoformat() for day in (metadata.published, metadata.version_date) if day]
+    return " → ".join(dict.fromkeys(days)) or None
 
 
 def _show_hits(result: SearchResult) -> None:
@@ -279,11 +286,52 @@ def _show_answer(answer: Answer) -> None:
         for hit in answer.nearest:
             console.print(f" - {_source(hit.document, hit.passage.spans[0])}")
         return
-    for citation in answer.citations:
-        quote = "\n    ".join(" ".join(line.split()) for line in citation.quote.split("\n") if line)
-        marks = ("«\u00a0", "\u00a0»") if citation.passage.language == "fr" else ("“", "”")
-        console.print(f"[{citation.number}] {marks[0]}{escape(quote)}{marks[1]}", highlight=False)
-        console.print(f"    [dim]{_source(citation.document, citation.spans[0])}[/]\n")
+    by_number = {citation.number: citation for citation in answer.citations}
+    for sentence in answer.sentences:
+        for number in sentence.citations:
+            _show_citation(console, by_number[number])
+        for number in sentence.also:
+            console.print(f"    [dim]{_also(answer.language, by_number[number])}[/]")
+        console.print()
+    if answer.differs:
+        french = answer.language == "fr"
+        console.print(
+            "Les sources diffèrent, la plus récente d'abord :"
+            if french
+            else "The sources differ, newest first:"
+        )
+        for stated in answer.differs:
+            console.print(f" - {_stated(answer.language, stated)}", highlight=False)
+
+
+def _show_citation(console: Console, citation: Citation) -> None:
+    quote = "\n    ".join(" ".join(line.split()) for line in citation.quote.split("\n") if line)
+    marks = ("«\u00a0", "\u00a0»") if citation.passage.language == "fr" else ("“", "”")
+    console.print(f"[{citation.number}] {marks[0]}{escape(quote)}{marks[1]}", highlight=False)
+    console.print(f"    [dim]{_source(citation.document, citation.spans[0])}[/]")
+
+
+def _also(language: str, citation: Citation) -> str:
+    """Where the same statement stands besides."""
+    source = f"[{citation.number}] {_source(citation.document, citation.spans[0])}"
+    other = citation.passage.language
+    if language == "fr":
+        where = {"fr": "également", "en": "également en anglais"}.get(other, f"également ({other})")
+        return f"{where}\u00a0: {source}"
+    where = {"en": "also", "fr": "also in French"}.get(other, f"also ({other})")
+    return f"{where}: {source}"
+
+
+def _stated(language: str, stated: Stated) -> str:
+    """A value with its citation, its date and whether the version cited is in force."""
+    french = language == "fr"
+    day = stated.day.isoformat() if stated.day else "sans date" if french else "no date"
+    state = (
+        ("version actuelle" if french else "current version")
+        if stated.current
+        else ("version remplacée" if french else "version replaced")
+    )
+    return f"{escape(stated.value)} [{stated.citation}] · {day} · {state}"
 
 
 def _generations_table(kept: list[Any]) -> Table:

@@ -12,9 +12,8 @@ HEADING_ARROW = " › "
 CONTEXT_TOKENS = 50
 
 
-def encoded_text(title: str, heading: str, text: str, count_tokens: CountTokens) -> str:
-    """A passage as it is encoded and analysed: its context, then its text."""
-    before = context(title, heading, count_tokens)
+def encoded_text(before: str, text: str) -> str:
+    """A passage as it is encoded: its context, then its text."""
     return f"{before}\n{text}" if before else text
 
 

@@ -224,21 +224,47 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of an answer with the numbers of the citations that carry it."""
+    """A sentence of an answer with the numbers of the citations that carry it.
+
+    ``also`` numbers citations that say the same elsewhere: in a translation, another version's
+    text or another document.
+    """
 
     text: str
     citations: tuple[int, ...]
+    also: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What one citation states where others state otherwise: the words, as they stand there.
+
+    ``day`` is that of the version, else of publication; ``current`` says that the cited version is
+    the document's current one.
+    """
+
+    value: str
+    citation: int
+    day: date | None
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Quoted sentences, best first, or no sentences where the evidence does not suffice."""
+    """Quoted sentences, best first, or no sentences where the evidence does not suffice.
+
+    ``confidence`` (0 to 1) is the evidence for the best sentence that was found, also of a
+    refusal: one threshold on it decides. ``differs`` holds the numbers or dates in which the
+    sentences differ on the same thing, newest first.
+    """
 
     question: str
     language: str
     sentences: tuple[Sentence, ...]
     citations: tuple[Citation, ...]
     nearest: tuple[Hit, ...]
+    confidence: float = 0.0
+    differs: tuple[Stated, ...] = ()
 
     @property
     def status(self) -> str:

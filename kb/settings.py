@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
-from kb.encoders.sentence_transformer import DEFAULT
+from kb.encoders.models import DEFAULT
 from kb.errors import UsageError
 
 
@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in KB_HOME.")
     index_url: str = Field("", description="URL of a Qdrant server; empty: the embedded index.")
     index_api_key: SecretStr = Field(SecretStr(""), description="Key of the Qdrant server.")
-    encoder: str = Field(DEFAULT, description="Name of a sentence-transformers model.")
+    encoder: str = Field(DEFAULT, description="Name or folder of the model that makes vectors.")
     workers: int = Field(2, ge=1, le=64, description="Processes that read files.")
     worker_memory_mb: int = Field(1000, ge=256, description="Memory of one of them.")
     worker_seconds: int = Field(600, ge=1, description="Time that one file may take.")

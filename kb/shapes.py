@@ -46,21 +46,37 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "question": answer.question,
         "language": answer.language,
         "status": answer.status,
+        "confidence": round(answer.confidence, 4),
         "sentences": [
-            {"text": sentence.text, "citations": list(sentence.citations)}
+            {
+                "text": sentence.text,
+                "citations": list(sentence.citations),
+                "also": list(sentence.also),
+            }
             for sentence in answer.sentences
         ],
         "citations": [citation_json(citation) for citation in answer.citations],
+        "differs": [
+            {
+                "value": stated.value,
+                "citation": stated.citation,
+                "date": _date(stated.day),
+                "current": stated.current,
+            }
+            for stated in answer.differs
+        ],
         "nearest": [hit_json(hit) for hit in answer.nearest],
     }
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
-    """Exact words with their document and page."""
+    """Exact words with their document and page, who says it and when."""
     return {
         "number": citation.number,
         "passage_id": citation.passage.id,
         **_document_fields(citation.document),
+        "version_date": _date(citation.document.metadata.version_date),
+        "current": citation.document.current,
         "language": citation.passage.language,
         "page": citation.spans[0].page,
         "page_label": citation.spans[0].page_label,

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 class Encoder(Protocol):
     """Makes vectors of one model. Importing it is quick; the model is loaded at first use."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What a generation records: vectors of one name can be compared with each other."""
+        ...
 
     @property
     def dimension(self) -> int:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from kb.analysis import SparseTerms
     from kb.model import Document, Filters, Passage, Visibility
 
+# A search asks for the passages of each language apart; no base of ours holds more than these.
+MAX_LANGUAGES = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -62,6 +65,11 @@ class IndexReader(Protocol):
 
         ``ln((N - n + 0.5) / (n + 0.5) + 1)`` for ``n`` of ``N`` passages, as the engine applies it.
         """
+        ...
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of this generation's passages, in alphabetical order."""
         ...
 
     def ids(self) -> set[str]:

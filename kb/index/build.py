@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kb.analysis import passage_terms
-from kb.context import encoded_text
+from kb.context import context, encoded_text
 from kb.index.base import Point
 
 if TYPE_CHECKING:
@@ -45,12 +45,16 @@ def _by_length(batch: list[tuple[Document, Passage]]) -> Iterator[list[tuple[Doc
 
 
 def _points(encoder: Encoder, pairs: list[tuple[Document, Passage]]) -> list[Point]:
-    texts = [
-        encoded_text(document.title, passage.heading, passage.text, encoder.count_tokens)
+    contexts = [
+        context(document.title, passage.heading, encoder.count_tokens)
         for document, passage in pairs
+    ]
+    texts = [
+        encoded_text(before, passage.text)
+        for before, (_, passage) in zip(contexts, pairs, strict=True)
     ]
     vectors = encoder.encode_passages(texts)
     return [
-        Point(passage, document, vector, passage_terms(text, passage.language))
-        for (document, passage), text, vector in zip(pairs, texts, vectors, strict=True)
+        Point(passage, document, vector, passage_terms(passage.text, passage.language, before))
+        for (document, passage), vector, before in zip(pairs, vectors, contexts, strict=True)
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qdrant_edge import (
@@ -14,6 +16,7 @@ from qdrant_edge import (
     EdgeShard,
     EdgeSparseVectorParams,
     EdgeVectorParams,
+    FacetRequest,
     FieldCondition,
     Filter,
     HasIdCondition,
@@ -32,7 +35,7 @@ from qdrant_edge import (
 from qdrant_edge import Point as EdgePoint
 
 from kb.errors import StoreError
-from kb.index.base import Scored, unseen_rarity
+from kb.index.base import MAX_LANGUAGES, Scored, unseen_rarity
 from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
 
 if TYPE_CHECKING:
@@ -115,7 +118,7 @@ class EdgeIndex:
         if purge:
             shard.flush()
             shard.close()
-            _vacuum(_building(target), self._dimension)
+            _vacuum(_building(target))
             shard = _load(_building(target))
         EdgeWriter(shard, _building(target), target).finish()
         for path in self._folders(f"{generation}.*"):
@@ -213,6 +216,12 @@ class EdgeReader:
             for number, points in zip(terms.indices, answers, strict=True)
         }
 
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of this generation's passages, in alphabetical order."""
+        found = self._shard.facet(FacetRequest("language", limit=MAX_LANGUAGES, exact=True))
+        return tuple(sorted(str(hit.value) for hit in found.hits))
+
     def ids(self) -> set[str]:
         """Every passage id in this generation."""
         found: set[str] = set()
@@ -295,8 +304,9 @@ def _config(dimension: int, optimizers: EdgeOptimizersConfig | None = None) -> E
     )
 
 
-def _vacuum(folder: Path, dimension: int) -> None:
+def _vacuum(folder: Path) -> None:
     """Write every segment that has deleted points anew; Edge 0.9 waits for a fifth of them."""
+    dimension = _dimension(folder)
     eager = EdgeOptimizersConfig(deleted_threshold=1e-9, vacuum_min_vector_number=1)
     shard = EdgeShard.load(str(folder), _config(dimension, eager))
     shard.optimize()
@@ -304,6 +314,12 @@ def _vacuum(folder: Path, dimension: int) -> None:
     shard.close()
     # The shard keeps what it was last loaded with: later runs are not to rewrite everything.
     EdgeShard.load(str(folder), _config(dimension, EdgeOptimizersConfig())).close()
+
+
+def _dimension(folder: Path) -> int:
+    """That of a shard's own vectors: a kept generation may be another encoder's."""
+    stated = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
+    return int(stated["vectors"][DENSE]["size"])
 
 
 def _load(folder: Path) -> EdgeShard:

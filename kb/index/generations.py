@@ -35,6 +35,9 @@ class Generations:
     The system of record says which one is current, at every query, so that a run published by
     another process is answered from at once. An old generation is closed when its last query has
     returned.
+
+    When another process encodes everything again with another encoder, a service that is already
+    answering goes on from the newest kept generation of its own: two more runs leave it there.
     """
 
     def __init__(self, record: Record, index: VectorIndex, encoder: str) -> None:
@@ -43,6 +46,8 @@ class Generations:
         self._encoder = encoder
         self._lock = threading.Lock()
         self._view: View | None = None
+        # What was current when ``_view`` was chosen: until it changes, the choice stands.
+        self._seen: int | None = None
 
     @contextmanager
     def current(self) -> Iterator[View]:
@@ -64,24 +69,39 @@ class Generations:
     def close(self) -> None:
         """Close what is open and not in use."""
         with self._lock:
-            if self._view is not None and self._view.users == 0:
-                self._view.index.close()
-            self._view = None
+            self._replace(None)
+            self._seen = None
 
     def _take(self) -> View:
         with self._lock:
             # Asked under the lock: a thread with an older answer would go back to that generation.
-            generation = self._record.current_id()
-            if generation is None:
+            newest = self._record.current_id()
+            if newest is None:
                 raise StoreError("The knowledge base is empty. Ingest documents: kb ingest PATH")
-            if self._view is None or self._view.generation != generation:
-                check_encoder(self._record.encoder_of(generation), self._encoder)
-                opened = View(generation, self._index.reader(generation))
-                if self._view is not None and self._view.users == 0:
-                    self._view.index.close()
-                self._view = opened
-            self._view.users += 1
+            view = self._view
+            if view is None or self._seen != newest:
+                view = self._chosen(newest)
+                self._replace(view)
+                self._seen = newest
+            view.users += 1
+            return view
+
+    def _chosen(self, newest: int) -> View:
+        """The newest generation, or for a service under way the newest kept one of its encoder."""
+        generation, made_by = newest, self._record.encoder_of(newest)
+        if made_by != self._encoder and self._view is not None:
+            ours = (kept.id for kept in self._record.kept() if kept.encoder == self._encoder)
+            generation = next(ours, newest)
+        if generation == newest:
+            check_encoder(made_by, self._encoder)
+        if self._view is not None and self._view.generation == generation:
             return self._view
+        return View(generation, self._index.reader(generation))
+
+    def _replace(self, view: View | None) -> None:
+        if self._view is not None and self._view is not view and self._view.users == 0:
+            self._view.index.close()
+        self._view = view
 
 
 def check_encoder(made_by: str | None, configured: str) -> None:

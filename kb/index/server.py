@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from kb.errors import StoreError
-from kb.index.base import Scored, unseen_rarity
+from kb.index.base import MAX_LANGUAGES, Scored, unseen_rarity
 from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
 
 if TYPE_CHECKING:
@@ -170,6 +171,15 @@ class ServerReader:
             number: _rarity(answer.points, number) or unseen
             for number, answer in zip(terms.indices, answers, strict=True)
         }
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of this generation's passages, in alphabetical order."""
+        with _answered():
+            found = self._client.facet(
+                self._collection, "language", limit=MAX_LANGUAGES, exact=True
+            )
+        return tuple(sorted(str(hit.value) for hit in found.hits))
 
     def ids(self) -> set[str]:
         """Every passage id in this generation."""

@@ -6,22 +6,26 @@ Annotations are read at run time by Haystack, so they are imported for real.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from haystack import component
 from numpy.typing import NDArray
 
-from kb.analysis import SparseTerms, query_terms
-from kb.answers.extract import AnswerExtractor
-from kb.index.base import Scored
+from kb.analysis import SparseTerms
+from kb.answers.extract import AnswerExtractor, Sought
+from kb.index.base import Scored, unseen_rarity
 from kb.index.generations import View
 from kb.language import detect
+from kb.lexicon.artefact import LANGUAGES
+from kb.lexicon.query import query_terms
 from kb.model import Answer, Filters, Hit, Role
-from kb.search.fusion import as_mapping, fuse
+from kb.search.fusion import Legs, as_mapping, fuse
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from kb.encoders.base import Encoder
     from kb.record.reading import Record
 
@@ -33,13 +37,32 @@ ROLE_PENALTY = {Role.CONTENTS: 1.5, Role.REFERENCES: 1.5, Role.HEADING: 1.5}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as the legs need it."""
+    """A question as the legs need it.
+
+    ``terms`` are its weighted terms by the language of the passages they are looked for in: its own
+    words in its own language, their translations in another.
+    """
 
     text: str
     language: str
-    terms: SparseTerms
+    terms: Mapping[str, SparseTerms]
     filters: Filters
     top_k: int
+
+    def by_language(self, view: View) -> dict[str, Filters]:
+        """The languages to look in, each with the filters that narrow to it."""
+        wanted = self.filters.language
+        languages = view.index.languages if wanted is None else (wanted,)
+        return {language: replace(self.filters, language=language) for language in languages}
+
+    def terms_in(self, language: str) -> SparseTerms:
+        """The terms for passages in a language; those in a third one are asked in its own words."""
+        return self.terms.get(language, self.terms[self.language])
+
+
+# Candidates of one leg by language. Each language is asked apart: asked together, the question's
+# own language would fill every place of the lexical leg.
+ByLanguage = dict[str, list[Scored]]
 
 
 @component
@@ -50,7 +73,8 @@ class QueryAnalyser:
     def run(self, text: str, filters: Filters, top_k: int) -> dict[str, Any]:
         """Analyse a question; one that can't be told apart counts as French."""
         language = detect(text)
-        return {"query": Query(text, language, query_terms(text, language), filters, top_k)}
+        terms = {target: query_terms(text, language, target) for target in {*LANGUAGES, language}}
+        return {"query": Query(text, language, terms, filters, top_k)}
 
 
 @component
@@ -73,10 +97,15 @@ class DenseRetriever:
     def __init__(self, candidate_k: int) -> None:
         self._candidate_k = candidate_k
 
-    @component.output_types(candidates=list[Scored])
+    @component.output_types(candidates=ByLanguage)
     def run(self, query: Query, vector: NDArray[np.float32], view: View) -> dict[str, Any]:
-        """Retrieve ``candidate_k`` passages."""
-        return {"candidates": view.index.dense(vector, query.filters, self._candidate_k)}
+        """Retrieve ``candidate_k`` passages of each language."""
+        return {
+            "candidates": {
+                language: view.index.dense(vector, filters, self._candidate_k)
+                for language, filters in query.by_language(view).items()
+            }
+        }
 
 
 @component
@@ -86,15 +115,20 @@ class LexicalRetriever:
     def __init__(self, candidate_k: int) -> None:
         self._candidate_k = candidate_k
 
-    @component.output_types(candidates=list[Scored])
+    @component.output_types(candidates=ByLanguage)
     def run(self, query: Query, view: View) -> dict[str, Any]:
-        """Retrieve ``candidate_k`` passages."""
-        return {"candidates": view.index.lexical(query.terms, query.filters, self._candidate_k)}
+        """Retrieve ``candidate_k`` passages of each language."""
+        return {
+            "candidates": {
+                language: view.index.lexical(query.terms_in(language), filters, self._candidate_k)
+                for language, filters in query.by_language(view).items()
+            }
+        }
 
 
 @component
 class Fuser:
-    """Has both legs score the union of their candidates, then merges them."""
+    """Has both legs score the union of their candidates, then merges legs and languages."""
 
     def __init__(self, dense_weight: float) -> None:
         self._dense_weight = dense_weight
@@ -105,20 +139,24 @@ class Fuser:
         query: Query,
         vector: NDArray[np.float32],
         view: View,
-        dense: list[Scored],
-        lexical: list[Scored],
+        dense: ByLanguage,
+        lexical: ByLanguage,
     ) -> dict[str, Any]:
         """Merge; only what one leg has not scored is asked of it again."""
-        by_dense, by_term = as_mapping(dense), as_mapping(lexical)
-        unscored = by_term.keys() - by_dense.keys()
-        if unscored:
-            found = view.index.dense(vector, query.filters, len(unscored), unscored)
-            by_dense.update(as_mapping(found))
-        unscored = by_dense.keys() - by_term.keys()
-        if unscored:
-            found = view.index.lexical(query.terms, query.filters, len(unscored), unscored)
-            by_term.update(as_mapping(found))
-        return {"ranked": fuse(by_dense, by_term, self._dense_weight)}
+        legs: dict[str, Legs] = {}
+        for language, filters in query.by_language(view).items():
+            by_dense, by_term = as_mapping(dense[language]), as_mapping(lexical[language])
+            terms = query.terms_in(language)
+            unscored = by_term.keys() - by_dense.keys()
+            if unscored:
+                found = view.index.dense(vector, filters, len(unscored), unscored)
+                by_dense.update(as_mapping(found))
+            unscored = by_dense.keys() - by_term.keys()
+            if unscored:
+                found = view.index.lexical(terms, filters, len(unscored), unscored)
+                by_term.update(as_mapping(found))
+            legs[language] = Legs(by_dense, by_term)
+        return {"ranked": fuse(legs, self._dense_weight)}
 
 
 @component
@@ -164,5 +202,17 @@ class Answerer:
         self, query: Query, vector: NDArray[np.float32], hits: list[Hit], view: View
     ) -> dict[str, Any]:
         """Answer from the hits, or say that they do not suffice."""
-        rarity = view.index.rarity(query.terms)
-        return {"answer": self._extractor.answer(query.text, query.language, vector, rarity, hits)}
+        index = view.index
+
+        def rarity(numbers: Collection[int]) -> dict[int, float]:
+            ordered = tuple(sorted(numbers))
+            return index.rarity(SparseTerms(ordered, (1.0,) * len(ordered)))
+
+        sought = Sought(
+            query.text,
+            query.language,
+            vector,
+            rarity,
+            unseen_rarity(index.count()),
+        )
+        return {"answer": self._extractor.answer(sought, hits)}

@@ -31,7 +31,7 @@ MAX_QUESTION = 1000
 MAX_TOP_K = 100
 # An answer is looked for in this many passages, more of one document than a list of hits shows:
 # an act answers from the article that a list would have left out.
-ANSWER_PASSAGES = 30
+ANSWER_PASSAGES = 50
 ANSWER_PER_DOCUMENT = 10
 
 

@@ -1,7 +1,8 @@
-"""What every encoder promises: the default model and its stand-in in the tests."""
+"""What every encoder promises: the default, larger models, and the stand-in in the tests."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,21 +11,50 @@ from fakes import HashingEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kb.encoders.models import STOCK
+from kb.encoders.onnx import OnnxEncoder
 from kb.encoders.sentence_transformer import SentenceTransformerEncoder
 
 if TYPE_CHECKING:
     from kb.encoders.base import Encoder
 
-DEFAULT = SentenceTransformerEncoder()
-ENCODERS = [
-    pytest.param(HashingEncoder(), id="hashing"),
-    pytest.param(DEFAULT, id="default", marks=pytest.mark.slow),
-]
-every_encoder = pytest.mark.parametrize("encoder", ENCODERS)
+HASHING = HashingEncoder()
+DEFAULT = OnnxEncoder()
+STOCK_ENCODER = SentenceTransformerEncoder(STOCK)
+STARTER = Path(__file__).parents[2] / "corpus" / "starter"
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """A model of the architecture of multilingual-e5-small, with random weights."""
+    from tiny_models import xlm_roberta  # noqa: PLC0415 -- imports torch, for this one alone
+
+    texts = [path.read_text("utf-8") for path in sorted(STARTER.rglob("*.html"))]
+    folder = tmp_path_factory.mktemp("models") / "multilingual-e5-small"
+    return SentenceTransformerEncoder(str(xlm_roberta(folder, texts, dimension=384)))
+
+
+# Random weights promise everything but meaning.
+TRAINED = ["hashing", "default", pytest.param("stock", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=[*TRAINED, pytest.param("larger", marks=pytest.mark.slow)])
+def encoder(request: pytest.FixtureRequest) -> Encoder:
+    """Each of the encoders."""
+    if request.param == "larger":
+        made: Encoder = request.getfixturevalue("larger")
+        return made
+    fixed: dict[str, Encoder] = {
+        "hashing": HASHING,
+        "default": DEFAULT,
+        "stock": STOCK_ENCODER,
+    }
+    return fixed[request.param]
+
+
 TEXTS = ["A ladder is lent to whoever asks.", "", "Une échelle est prêtée.", "ladder " * 2000]
 
 
-@every_encoder
 def test_vectors_have_the_stated_shape_and_length_one(encoder: Encoder) -> None:
     """Passages and queries give rows of the stated dimension, also when empty or overlong."""
     for encode in (encoder.encode_passages, encoder.encode_queries):
@@ -34,14 +64,12 @@ def test_vectors_have_the_stated_shape_and_length_one(encoder: Encoder) -> None:
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
 
 
-@every_encoder
 def test_no_texts_give_no_rows(encoder: Encoder) -> None:
     """An empty list is encoded as an empty matrix of the right width."""
     assert encoder.encode_passages([]).shape == (0, encoder.dimension)
     assert encoder.encode_queries([]).shape == (0, encoder.dimension)
 
 
-@every_encoder
 def test_a_text_has_one_vector_whatever_stands_beside_it(encoder: Encoder) -> None:
     """Batches and their order do not change a vector's direction."""
     alone = np.concatenate([encoder.encode_passages([text]) for text in TEXTS])
@@ -51,7 +79,7 @@ def test_a_text_has_one_vector_whatever_stands_beside_it(encoder: Encoder) -> No
         assert (alone * other).sum(axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=2e-3)
 
 
-@every_encoder
+@pytest.mark.parametrize("encoder", TRAINED, indirect=True)
 def test_a_query_is_nearest_to_the_passage_that_speaks_of_it(encoder: Encoder) -> None:
     """The dot product orders passages by what they have in common with the query."""
     passages = ["The ladder is lent for a week.", "The tax on boats was raised.", "A windmill."]
@@ -59,7 +87,6 @@ def test_a_query_is_nearest_to_the_passage_that_speaks_of_it(encoder: Encoder) -
     assert int(np.argmax(encoder.encode_passages(passages) @ query)) == 0
 
 
-@every_encoder
 def test_tokens_add_up_over_white_space(encoder: Encoder) -> None:
     """Splitting counts on this: the tokens of two words are those of the one and of the other."""
     assert encoder.count_tokens("") == 0
@@ -84,10 +111,3 @@ def test_tokens_of_any_two_texts_add_up(one: str, other: str) -> None:
     """The default tokenizer adds up over a space for any two texts."""
     both = DEFAULT.count_tokens(one) + DEFAULT.count_tokens(other)
     assert DEFAULT.count_tokens(f"{one} {other}") == both
-
-
-def test_importing_and_counting_need_no_model() -> None:
-    """The dimension is known and tokens are counted before the model is loaded."""
-    encoder = SentenceTransformerEncoder()
-    assert (encoder.dimension, encoder.count_tokens("échelle") > 0) == (384, True)
-    assert "_model" not in vars(encoder)

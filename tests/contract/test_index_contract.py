@@ -16,9 +16,10 @@ from kb.analysis import (
     BM25_B,
     BM25_K,
     BM25_MEAN_LENGTH,
+    OPENING_TIMES,
     SparseTerms,
     passage_terms,
-    query_terms,
+    sparse,
     term_number,
     terms,
 )
@@ -136,6 +137,11 @@ def both_legs(reader: IndexReader, filters: Filters) -> set[str]:
     return {names[key] for key in by_dense}
 
 
+def query_terms(text: str, language: str) -> SparseTerms:
+    """The terms of a text at weight 1."""
+    return sparse(dict.fromkeys(terms(text, language), 1.0))
+
+
 def _weights(text: str, language: str) -> dict[int, float]:
     sparse = query_terms(text, language)
     return dict(zip(sparse.indices, sparse.values, strict=True))
@@ -154,7 +160,8 @@ def idf(term: str) -> float:
 
 def bm25(question: str, name: str) -> float:
     """Robertson and Zaragoza's score of a text, computed from its words."""
-    words = terms(TEXTS[name], _language(name))
+    opening = terms(TEXTS[name].partition(". ")[0], _language(name))
+    words = [*terms(TEXTS[name], _language(name)), *opening * (OPENING_TIMES - 1)]
     norm = BM25_K * (1 - BM25_B + BM25_B * len(words) / BM25_MEAN_LENGTH)
     score = 0.0
     for term in set(terms(question, "en")):
@@ -165,6 +172,11 @@ def bm25(question: str, name: str) -> float:
 
 def _language(name: str) -> str:
     return "fr" if name == "moulins" else "en"
+
+
+def test_a_generation_tells_its_languages(reader: IndexReader) -> None:
+    """Each language once, in alphabetical order."""
+    assert reader.languages == ("en", "fr")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ CITATION_KEYS = [
     "number",
     "passage_id",
     *DOCUMENT_KEYS,
+    "version_date",
+    "current",
     "language",
     "page",
     "page_label",
@@ -47,7 +49,16 @@ CITATION_KEYS = [
     "url",
     "verified",
 ]
-ANSWER_KEYS = ["question", "language", "status", "sentences", "citations", "nearest"]
+ANSWER_KEYS = [
+    "question",
+    "language",
+    "status",
+    "confidence",
+    "sentences",
+    "citations",
+    "differs",
+    "nearest",
+]
 
 
 @pytest.fixture
@@ -109,7 +120,9 @@ def test_ask_prints_the_documented_json() -> None:
     assert code == 0
     assert list(found) == ANSWER_KEYS
     assert (found["status"], found["nearest"]) == ("answered", [])
-    assert found["sentences"] == [{"text": "The ladder costs 5 euros a day.", "citations": [1]}]
+    sentence = {"text": "The ladder costs 5 euros a day.", "citations": [1], "also": []}
+    assert (found["sentences"], found["differs"]) == ([sentence], [])
+    assert 0.5 <= found["confidence"] <= 1
     assert [list(citation) for citation in found["citations"]] == [CITATION_KEYS]
     assert found["citations"][0]["verified"] is True
 
@@ -122,6 +135,7 @@ def test_a_refusal_prints_the_same_json() -> None:
     assert code == 0
     assert list(found) == ANSWER_KEYS
     assert (found["status"], found["sentences"]) == ("insufficient_evidence", [])
+    assert 0 <= found["confidence"] < 0.5
     assert [list(hit) for hit in found["nearest"]] == [HIT_KEYS] * 2
 
 

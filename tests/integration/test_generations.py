@@ -198,6 +198,63 @@ def test_another_encoder_is_refused_until_everything_is_encoded_again(
         base.ingest()
 
 
+def test_a_service_goes_on_from_its_own_generation_while_another_encoder_takes_over(
+    base: Base, make_kb: MakeKb
+) -> None:
+    """It answers until its generation is let go; a process that begins later is refused."""
+    base.write("one.txt", "The first ladder.")
+    base.ingest()
+    home = base.kb.settings.home
+    service, late = make_kb(home), make_kb(home)
+    assert service.search.search("ladder", Filters()).hits
+    other = make_kb(home, encoder=HashingEncoder("other", dimension=32))
+    for _ in range(2):
+        maintenance.repair(other, lambda _count: None)
+        assert [hit.passage.text for hit in service.search.search("ladder", Filters()).hits] == [
+            "The first ladder."
+        ]
+        with service.generations.current() as view:
+            assert view.generation == 1
+        with pytest.raises(StoreError, match="encoder other"):
+            late.search.search("ladder", Filters())
+    maintenance.repair(other, lambda _count: None)
+    with pytest.raises(StoreError, match=r"encoder other.*KB_ENCODER is hashing.*--repair"):
+        service.search.search("ladder", Filters())
+
+
+def test_a_service_takes_the_newest_generation_of_its_encoder(base: Base, make_kb: MakeKb) -> None:
+    """Also one that was published after its last query; and the current one after a rollback."""
+    base.write("one.txt", "The first ladder.")
+    base.ingest()
+    service = make_kb(base.kb.settings.home)
+    assert service.search.search("ladder", Filters()).hits
+    base.write("two.txt", "The second ladder.")
+    base.ingest()
+    other = make_kb(base.kb.settings.home, encoder=HashingEncoder("other", dimension=32))
+    maintenance.repair(other, lambda _count: None)
+    assert len(service.search.search("ladder", Filters()).hits) == 2
+    maintenance.rollback(other)
+    with service.generations.current() as view:
+        assert view.generation == 2
+    assert len(base.hits("ladder")) == 2
+
+
+def test_a_removed_document_is_in_no_answer_of_a_service_that_another_encoder_outran(
+    base: Base, make_kb: MakeKb
+) -> None:
+    """The generation that it goes on from is kept, and so are removals from it."""
+    base.write("one.txt", "The first ladder.")
+    base.write("two.txt", "The second ladder.")
+    base.ingest()
+    service = make_kb(base.kb.settings.home)
+    assert len(service.search.search("ladder", Filters()).hits) == 2
+    other = make_kb(base.kb.settings.home, encoder=HashingEncoder("other", dimension=32))
+    maintenance.repair(other, lambda _count: None)
+    maintenance.remove(other, base.id_of("one.txt"), purge=True)
+    found = [hit.passage.text for hit in service.search.search("ladder", Filters()).hits]
+    assert found == ["The second ladder."]
+
+
 def test_a_folder_with_a_foreign_name_beside_the_generations_is_left_alone(
     base: Base, tmp_path: Path
 ) -> None:

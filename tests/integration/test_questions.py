@@ -107,7 +107,11 @@ REWORDED = (
     Topic(
         "How much de minimis aid can one company receive in three years?",
         r"EUR 300 000",
-        (("om-subvention-cadre-en", ""), ("om-garantie-fonds-propres-en", "2")),
+        (
+            act("32023R2831", "en", ""),
+            ("om-subvention-cadre-en", ""),
+            ("om-garantie-fonds-propres-en", "2"),
+        ),
     ),
     Topic(
         "Quel est le montant maximal d'une offre de financement participatif dans le règlement ?",

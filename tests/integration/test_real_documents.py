@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.report import Outcome
-from kb.context import encoded_text
+from kb.context import context, encoded_text
 from kb.maintenance import examine
 from kb.model import Kind, Visibility
 
@@ -158,7 +158,8 @@ def test_every_passage_fits_what_the_encoder_reads(real_base: RealBase) -> None:
     for each, passages in readable(real_base):
         for passage in passages:
             assert count(passage.text) <= MOST_TOKENS, passage.id
-            whole = encoded_text(each.title, passage.heading, passage.text, count)
+            before = context(each.title, passage.heading, count)
+            whole = encoded_text(before, passage.text)
             assert count(whole) + SPECIAL <= WINDOW, passage.id
 
 

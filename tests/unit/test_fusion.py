@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.fusion import as_mapping, fuse
+from kb.search.fusion import Legs, as_mapping
+from kb.search.fusion import fuse as fuse_languages
 
 if TYPE_CHECKING:
     from kb.index.base import Scored
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 keys = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 # Whole numbers, so that rounding does not decide about the ties.
 legs = st.dictionaries(keys, st.integers(-100, 100).map(float))
+
+
+def fuse(dense: dict[str, float], lexical: dict[str, float], dense_weight: float) -> list[Scored]:
+    """Fuse the legs of one language."""
+    return fuse_languages({"en": Legs(dense, lexical)}, dense_weight)
 
 
 def order(fused: list[Scored]) -> list[str]:

@@ -18,9 +18,20 @@ VENDORS = {
     "qdrant_edge": {"kb.index.edge"},
     "qdrant_client": {"kb.index.server"},
     "sentence_transformers": {"kb.encoders.sentence_transformer"},
-    "torch": {"kb.encoders.sentence_transformer"},
-    "transformers": {"kb.encoders.sentence_transformer"},
-    "onnxruntime": {"kb.encoders.onnx"},
+    "torch": {
+        "kb.encoders.export",
+        "kb.encoders.sentence_transformer",
+        "kb.encoders.teaching.__main__",
+        "kb.encoders.teaching.cross",
+        "kb.encoders.teaching.teach",
+    },
+    "transformers": {
+        "kb.encoders.sentence_transformer",
+        "kb.encoders.teaching.cross",
+        "kb.encoders.teaching.teach",
+    },
+    "onnxruntime": {"kb.encoders.export", "kb.encoders.shipped"},
+    "onnx": {"kb.encoders.export"},
     "haystack": {"kb.search.components", "kb.search.engine"},
 }
 

@@ -1,0 +1,1 @@
+"""The bilingual lexicon: learnt from parallel law, asked for the weighted terms of a question."""
