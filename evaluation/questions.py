@@ -27,7 +27,7 @@ def every_outcome(chosen: Chosen) -> Iterator[tuple[str, Callable[[], Outcome]]]
     """What is reported: the gold set, each of its halves, and SQuAD's questions."""
     for half in get_args(Half):
         yield f"gold, {half}", partial(ask_gold, chosen, half=half)
-    yield f"{XQUAD}, answers", partial(ask_squad, bench_folder(XQUAD), chosen)
+    yield "xquad, answers", partial(ask_squad, bench_folder(XQUAD), chosen)
 
 
 def ask_gold(
