@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 _FIRST_SENTENCES = 3
 
 
-def confidence(answer: Answer) -> float:
-    """How sure the product is that the question can be answered; the one place that knows how."""
-    stated: float | None = getattr(answer, "confidence", None)
-    return float(bool(answer.sentences)) if stated is None else stated
-
-
 @dataclass(frozen=True, slots=True)
 class Posed:
     """A question as it is posed, and who judges the citations of its answer.
@@ -170,7 +164,7 @@ def _outcome(base: KnowledgeBase, one: Posed, answer: Answer) -> Asked:
         answerable=one.answerable,
         groups=one.groups,
         bearing=next(ranks, None),
-        confidence=confidence(answer),
+        confidence=answer.confidence,
         refused=not answer.sentences,
         verified=tuple(
             citation.verified and holds

@@ -32,9 +32,6 @@ from kb.model import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from kb.answers.choose import Choice
     from kb.answers.evidence import Candidate
     from kb.answers.terms import Dictionary
@@ -56,13 +53,12 @@ THRESHOLD: Final = 0.5
 class Sought:
     """A question as the search has it.
 
-    ``vector`` is of the encoder's dimension. ``rarity`` gives the inverse document frequency of
-    terms by their numbers, ``unseen`` is that of a term that no passage holds.
+    ``rarity`` gives the inverse document frequency of terms by their numbers, ``unseen`` is that of
+    a term that no passage holds.
     """
 
     text: str
     language: str
-    vector: NDArray[np.float32]
     rarity: Callable[[Collection[int]], Mapping[int, float]]
     unseen: float
 

@@ -198,9 +198,7 @@ class Answerer:
         self._extractor = extractor
 
     @component.output_types(answer=Answer)
-    def run(
-        self, query: Query, vector: NDArray[np.float32], hits: list[Hit], view: View
-    ) -> dict[str, Any]:
+    def run(self, query: Query, hits: list[Hit], view: View) -> dict[str, Any]:
         """Answer from the hits, or say that they do not suffice."""
         index = view.index
 
@@ -211,7 +209,6 @@ class Answerer:
         sought = Sought(
             query.text,
             query.language,
-            vector,
             rarity,
             unseen_rarity(index.count()),
         )

@@ -138,7 +138,6 @@ def _pipeline(record: Record, encoder: Encoder, ranking: Ranking) -> Pipeline:
 def _add_answer(pipeline: Pipeline, extractor: AnswerExtractor) -> None:
     pipeline.add_component("answerer", Answerer(extractor))
     pipeline.connect("analyser.query", "answerer.query")
-    pipeline.connect("encoder.vector", "answerer.vector")
     pipeline.connect("ranker.hits", "answerer.hits")
 
 

@@ -63,8 +63,7 @@ def answer_from(question: str, hits: list[Hit], stored: dict[str, str] | None = 
     pages = {each.document.id: each.passage.text for each in hits}
     shelf = Shelf({**pages, **(stored or {})})
     extractor = AnswerExtractor(shelf, encoder)  # type: ignore[arg-type]
-    vector = encoder.encode_queries([question])[0]
-    sought = Sought(question, language, vector, lambda numbers: dict.fromkeys(numbers, 3.0), 9.0)
+    sought = Sought(question, language, lambda numbers: dict.fromkeys(numbers, 3.0), 9.0)
     return extractor.answer(sought, hits)
 
 
