@@ -60,7 +60,12 @@ def test_a_row_without_its_columns_is_named(tmp_path: Path) -> None:
         list(read_parallel(path))
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"a\tb\tc\td\n" * 99)[:30], b""])
+@pytest.mark.parametrize(
+    "content",
+    # mtime=0: a test's name must not hold the second at which it was collected
+    [b"not gzip", gzip.compress(b"a\tb\tc\td\n" * 99, mtime=0)[:30], b""],
+    ids=["no gzip", "cut short", "empty"],
+)
 def test_a_file_that_is_no_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
     """Damaged, cut short, empty: one message that names it."""
     path = tmp_path / "pairs.tsv.gz"
