@@ -167,9 +167,130 @@ class Passage:
     role: Role = Role.BODY
 
 
+class CallStatus(StrEnum):
+    """What can be done about a call at a moment; ``kb.calls.status`` computes it."""
+
+    FORTHCOMING = "forthcoming"
+    OPEN = "open"
+    CLOSING_SOON = "closing_soon"  # open, with a deadline within 30 days
+    CLOSED = "closed"
+    ROLLING = "rolling"  # open without a deadline
+    UNKNOWN = "unknown"
+
+
+class DeadlineModel(StrEnum):
+    """What several deadlines of a call are to each other."""
+
+    SINGLE_STAGE = "single-stage"
+    TWO_STAGE = "two-stage"  # whoever is invited after the first comes back for the second
+    CUT_OFFS = "multiple cut-off"  # each is a chance of its own
+
+
+class Applicant(StrEnum):
+    """Who may apply, as far as a call says so in words that a rule understands."""
+
+    ASSOCIATION = "association"
+    NGO = "ngo"
+    FOUNDATION = "foundation"
+    SOCIAL_ENTERPRISE = "social_enterprise"
+    PUBLIC = "public"
+    COMPANY = "company"
+    SME = "sme"
+    RESEARCH = "research"
+    EDUCATION = "education"
+    INTERNATIONAL = "international"
+    INDIVIDUAL = "individual"
+    ANY = "any"  # any legal entity
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address with what stands there."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A statement of a call's text from which a field of the call was taken.
+
+    ``field`` names the field of ``Call``. ``value`` is what was taken, in that field's terms. The
+    evidence is ``page_text[start:end]`` of the page ``page`` (1-based): a whole sentence.
+    """
+
+    field: str
+    value: str
+    page: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallSource:
+    """Where a call was found, when it was last seen there, and what status it was said to have.
+
+    ``gone`` says that the source does not list it any more.
+    """
+
+    name: str
+    url: str | None
+    checked: datetime
+    status: str | None = None
+    language: str = "en"
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call for proposals, a topic of one, or a standing grant scheme: what is known of it.
+
+    Times are aware and in Brussels time. Money is in whole euros. What is empty is unknown.
+    ``deadlines`` holds every stage and cut-off, earliest first. ``budget`` is the whole call's;
+    ``budget_shared`` says that sibling topics share it. ``grant_min`` and ``grant_max`` are what
+    one project gets. ``countries`` holds ISO 3166 codes, ``EU`` for every Member State or ``ANY``.
+    ``consortium_min`` counts the participants needed. ``cofinancing`` is the highest share of the
+    costs that the grant pays, in percent. ``facts`` are the statements of the text that fields
+    were taken from; the other fields are the sources' own.
+    """
+
+    identifier: str
+    title: str
+    programme: str | None = None
+    programme_id: str | None = None
+    call_id: str | None = None
+    call_title: str | None = None
+    topic_id: str | None = None
+    action_types: tuple[str, ...] = ()
+    funder: str | None = None
+    opens: datetime | None = None
+    deadlines: tuple[datetime, ...] = ()
+    deadline_model: DeadlineModel | None = None
+    rolling: bool = False
+    budget: int | None = None
+    budget_shared: bool = False
+    grant_min: int | None = None
+    grant_max: int | None = None
+    expected_grants: int | None = None
+    applicants: tuple[Applicant, ...] = ()
+    countries: tuple[str, ...] = ()
+    consortium_min: int | None = None
+    cofinancing: float | None = None
+    themes: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    url: str | None = None
+    links: tuple[Link, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    sources: tuple[CallSource, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A version of a work as it is shown: its identity, number and metadata."""
+    """A version of a work as it is shown: its identity, number and metadata.
+
+    ``call`` is what is known of a call, where the document is one and it was asked for.
+    """
 
     id: str
     version: int
@@ -182,13 +303,36 @@ class Document:
     paged: bool
     ingested: datetime
     current: bool = True
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """What a search among calls is narrowed to; several values of one field are alternatives.
+
+    Statuses are those at ``now``. A call of which a field is unknown passes a filter on applicants,
+    countries or money (whole euros), since it may fit; it does not pass one on deadlines.
+    ``heads`` asks for one passage a call, its first.
+    """
+
+    now: datetime
+    statuses: tuple[CallStatus, ...] = ()
+    programmes: tuple[str, ...] = ()
+    action_types: tuple[str, ...] = ()
+    applicants: tuple[Applicant, ...] = ()
+    countries: tuple[str, ...] = ()
+    deadline_after: date | None = None
+    deadline_before: date | None = None
+    budget_min: int | None = None
+    budget_max: int | None = None
+    heads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a search is narrowed to; every part acts inside the index query.
 
-    ``visibilities`` is what the caller may see and always applies.
+    ``visibilities`` is what the caller may see and always applies. ``call`` narrows to calls.
     """
 
     visibilities: tuple[Visibility, ...] = (Visibility.PUBLIC,)
@@ -198,6 +342,7 @@ class Filters:
     issuer: str | None = None
     since: date | None = None
     until: date | None = None
+    call: CallFilters | None = None
 
 
 @dataclass(frozen=True, slots=True)

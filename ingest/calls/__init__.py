@@ -1,0 +1,1 @@
+"""Where calls come from: saved answers of public sources, and the sources themselves."""

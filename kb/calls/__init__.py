@@ -1,0 +1,1 @@
+"""Calls for proposals: their status, how they are found, followed and told of."""

@@ -1,0 +1,35 @@
+"""Days and deadlines in Brussels, whose clock closes every EU call."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+# A deadline given without an hour: the portal closes its calls at 17:00 Brussels time.
+CLOSING_HOUR = time(17, 0)
+
+
+def deadline(day: date) -> datetime:
+    """The moment at which a call closes that names a day and no hour."""
+    return datetime.combine(day, CLOSING_HOUR, BRUSSELS)
+
+
+def opening(day: date) -> datetime:
+    """The moment at which a call opens that names a day and no hour."""
+    return datetime.combine(day, time(0), BRUSSELS)
+
+
+def brussels_day(moment: datetime) -> date:
+    """The calendar day that it is in Brussels at an aware moment."""
+    return moment.astimezone(BRUSSELS).date()
+
+
+def day_starts(day: date) -> datetime:
+    """The first moment of a day in Brussels."""
+    return datetime.combine(day, time(0), BRUSSELS)
+
+
+def days_between(now: datetime, then: datetime) -> int:
+    """How many midnights of Brussels lie between two aware moments."""
+    return (brussels_day(then) - brussels_day(now)) // timedelta(days=1)
