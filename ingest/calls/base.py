@@ -13,11 +13,11 @@ class CallRecord:
     """What one source says of one call at one time.
 
     ``source`` names the source (``eu-portal``, ``aides-territoires``, …). ``call`` holds what its
-    structured fields say: no facts, no sources. ``status`` is the source's own word: ``forthcoming``,
-    ``open``, ``closed`` or nothing. ``pages`` are its texts in ``language``, numbered from 1, each
-    with a label ("Description", "Conditions") and with blocks; the first begins with the title.
-    ``checked`` is when the source gave it. ``gone`` says that it was asked for and is not there any
-    more; such a record has no pages and only an identifier and title that counts.
+    structured fields say: no facts, no sources. ``status`` is the source's own word:
+    ``forthcoming``, ``open``, ``closed`` or nothing. ``pages`` are its texts in ``language``,
+    numbered from 1, each with a label ("Description", "Conditions") and with blocks; the first
+    begins with the title. ``checked`` is when the source gave it. ``gone`` says that it was asked
+    for and is not there any more; of such a record only the identifier and the source count.
     """
 
     source: str
@@ -33,3 +33,11 @@ class CallRecord:
     def key(self) -> str:
         """What makes records of several sources one call: the identifier, whatever its case."""
         return self.call.identifier.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A record that can't be read: where it stands, and what is wrong with it."""
+
+    where: str
+    problem: str

@@ -81,17 +81,19 @@ def status_at(call: Call, now: datetime) -> Status:
         soon = days <= SOON_DAYS
         status = CallStatus.CLOSING_SOON if soon else CallStatus.OPEN
         return Status(status, coming, days, _running(call, coming, days))
+    return _undated(call)
+
+
+def _undated(call: Call) -> Status:
     if call.rolling:
-        return Status(
-            CallStatus.ROLLING,
-            reasons={
-                "fr": "Ouvert en continu, sans date limite.",
-                "en": "Open all the time, without a deadline.",
-            },
-        )
-    if said_status(call) == SAID_CLOSED:
-        return Status(CallStatus.CLOSED, reasons=_said_alone(call))
-    return Status(CallStatus.UNKNOWN, reasons=_said_alone(call))
+        reasons = {
+            "fr": "Ouvert en continu, sans date limite.",
+            "en": "Open all the time, without a deadline.",
+        }
+        return Status(CallStatus.ROLLING, reasons=reasons)
+    closed = said_status(call) == SAID_CLOSED
+    status = CallStatus.CLOSED if closed else CallStatus.UNKNOWN
+    return Status(status, reasons=_said_alone(call))
 
 
 def day_of(moment: datetime) -> str:
