@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
-from api import documents, search, service
+from api import calls, documents, following, search, service
 from api.headers import SecurityHeaders
 from api.limits import BodyLimit
 from api.openapi import describe_problems
@@ -62,7 +62,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from another site
         redoc_url=None,
     )
-    for part in (search, documents, service):
+    for part in (search, documents, following, calls, service):
         app.include_router(part.router)
     app.mount(
         "/static",

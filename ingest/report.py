@@ -44,9 +44,13 @@ class FileResult:
 
 @dataclass(slots=True)
 class Report:
-    """A whole run. ``generation`` is the one it published, if anything changed."""
+    """A whole run. ``generation`` is the one it published, if anything changed.
+
+    ``calls`` counts what became of calls in saved answers of their sources.
+    """
 
     files: list[FileResult] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     generation: int | None = None
 
@@ -68,6 +72,7 @@ class Report:
             "passages": sum(result.passages for result in self.files),
             "seconds": round(self.seconds, 2),
             "generation": self.generation,
+            "calls": dict(self.calls),
             "files": [
                 {
                     "path": shown(result.path),

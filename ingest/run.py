@@ -8,30 +8,34 @@ import os
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ingest.calls.base import Flaw
+from ingest.calls.placing import CallCounts, CallPlacing
+from ingest.calls.saved import BESIDE, recognise
 from ingest.files import digest, find, keep
 from ingest.identity import identify, is_newest, same_content
 from ingest.metadata import Sidecars, carried_on, changes, complete
 from ingest.progress import Progress
+from ingest.publication import Publication
 from ingest.report import FileResult, Outcome, Report, shown
-from ingest.workers import Job, Limits, Workers
+from ingest.workers import Job, Limits, ReadCalls, SavedCalls, Workers
 from kb.errors import KnowledgeBaseError, UnreadableError, UnsupportedError, UsageError
-from kb.index.build import write_passages
 from kb.lock import writer_lock
 from kb.maintenance import discard_unused, sweep_originals
 from kb.model import Metadata, Visibility
 from kb.record.known import KnownSource, KnownVersion, NewVersion
-from kb.record.writing import Draft
 from kb.splitting import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ingest.files import Found
+    from ingest.workers import Result
     from kb.bootstrap import KnowledgeBase
     from kb.model import Parsed
 
@@ -39,17 +43,23 @@ if TYPE_CHECKING:
 # not changed are read again.
 READING = 1
 
+_FLAWS_TOLD = 20
 _REMOVED = "was removed with `kb remove`; `kb ingest --restore` takes it back in"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller of a run may say."""
+    """What the caller of a run may say.
+
+    ``checked`` is when saved answers of sources of calls were obtained; without it, each file's
+    own date counts.
+    """
 
     metadata: Metadata = field(default_factory=Metadata)
     password: str | None = None
     prune: bool = False
     restore: bool = False
+    checked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,9 @@ def ingest(
             run.read(find(paths))
             if run.options.prune:
                 run.prune(paths)
-            run.publish()
+            run.report.generation = run.publication.publish(run.progress)
         except BaseException:
-            run.draft.discard()
+            run.publication.discard()
             raise
         finally:
             _tidy(kb)
@@ -107,14 +117,10 @@ class _Run:
         self.options = options
         self.progress = progress
         self.report = Report()
-        self.draft = Draft(kb.engine, kb.encoder.name, kb.clock())
+        self.publication = Publication(kb)
+        self.draft = self.publication.draft
         self.sidecars = Sidecars()
-        self.changed = False
-        self.reindexed: set[str] = set()
-        self.withdrawn: set[str] = set()
-        self.restored: set[str] = set()
-        self.metadata: dict[int, Metadata] = {}
-        self.narrowed: dict[str, Visibility] = {}
+        self.placings: dict[Metadata, CallPlacing] = {}
 
     def read(self, found: Sequence[Found]) -> None:
         """Read every file that is new or has changed; each ends in a line of the report."""
@@ -145,39 +151,13 @@ class _Run:
             and _has_vanished(source.path)
         ]
         for source in vanished:
-            self.changed = True
+            self.publication.changed = True
             self.draft.forget(source.path)
         kept = {source.document_id for source in known if source not in vanished}
         for source in vanished:
-            if source.document_id not in kept | self.withdrawn:
-                self._withdraw(source, "the file has vanished")
-
-    def publish(self) -> None:
-        """Write the index of this generation and make it current, if anything changed."""
-        if not self.changed:
-            self.draft.discard()
-            return
-        kb, draft = self.kb, self.draft
-        writer = kb.index.writer(draft.id, draft.parent)
-        try:
-            # Removed ones too: a crash in the middle of a removal leaves their points behind.
-            gone = self.withdrawn | self.reindexed | draft.removed_documents()
-            if gone:
-                writer.drop(sorted(gone))
-            documents = list(draft.current_documents(sorted(self.reindexed), self.metadata))
-            self.progress.begin("indexing", sum(len(found) for _, found in documents))
-            write_passages(writer, kb.encoder, documents, self.progress.advance)
-            writer.finish()
-        except BaseException:
-            writer.abort()
-            raise
-        draft.publish(self.metadata, sorted(self.restored), self.narrowed)
-        for generation in kb.record.kept():
-            if generation.id != draft.id:
-                for visibility in set(self.narrowed.values()):
-                    ids = [key for key, value in self.narrowed.items() if value is visibility]
-                    kb.index.narrow(generation.id, ids, visibility)
-        self.report.generation = draft.id
+            if source.document_id not in kept | self.publication.withdrawn:
+                lost = self.publication.withdraw(source, "the file has vanished")
+                self.report.files.append(lost)
 
     def _jobs(self, found: Sequence[Found], pending: deque[_Waiting]) -> Iterator[Job]:
         for item in found:
@@ -206,16 +186,53 @@ class _Run:
             sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
-        job = Job(settings.originals / original, shown(item.path.name), self.options.password)
+        name, form = shown(item.path.name), recognise(item.path, item.path.name)
+        saved = None if form is None else SavedCalls(form, self._checked(item))
+        # A list whose texts lie beside it is read where it is, everything else from its copy.
+        read_at = item.path if form in BESIDE else settings.originals / original
+        job = Job(read_at, name, self.options.password, saved)
         return _Waiting(path, sha256, original, _fingerprint(sha256), stated, item.named, job)
 
-    def _take(self, waiting: _Waiting, result: Parsed | UnreadableError) -> FileResult:
+    def _checked(self, item: Found) -> datetime:
+        """When a saved answer was given by its source, as far as is known."""
+        modified = datetime.fromtimestamp(item.path.stat().st_mtime, UTC)
+        return self.options.checked or min(modified, self.kb.clock())
+
+    def _take_calls(self, waiting: _Waiting, read: ReadCalls) -> FileResult:
+        """Place the calls of a saved answer; what can't be read of it is told line by line."""
+        counts = CallCounts()
+        for record in read.records():
+            if isinstance(record, Flaw):
+                counts.flaws.append(record)
+            else:
+                placing = self._calls_placing(waiting.stated)
+                placing.take(record, waiting.path, counts)
+        self.report.calls.update(counts.counts)
+        for flaw in counts.flaws[:_FLAWS_TOLD]:
+            where = f"{waiting.path}, {flaw.where}"
+            self.report.files.append(FileResult(where, Outcome.FAILED, flaw.problem))
+        left = len(counts.flaws) - _FLAWS_TOLD
+        if left > 0:
+            reason = f"{left} more of its records can't be read"
+            self.report.files.append(FileResult(waiting.path, Outcome.FAILED, reason))
+        return counts.as_result(waiting.path)
+
+    def _calls_placing(self, stated: Metadata) -> CallPlacing:
+        """One placing for each set of statements: it remembers what it has written."""
+        if stated not in self.placings:
+            restore = self.options.restore
+            self.placings[stated] = CallPlacing(self.publication, stated, restore=restore)
+        return self.placings[stated]
+
+    def _take(self, waiting: _Waiting, result: Result) -> FileResult:
         """Decide what a file that was read is: new, a new version, or a known one."""
         if isinstance(result, UnreadableError):
             passed_over = isinstance(result, UnsupportedError) and not waiting.named
             outcome = Outcome.SKIPPED if passed_over else Outcome.FAILED
             return FileResult(waiting.path, outcome, str(result))
         try:
+            if isinstance(result, ReadCalls):
+                return self._take_calls(waiting, result)
             return self._store(waiting, result)
         except KnowledgeBaseError as error:
             return FileResult(waiting.path, Outcome.FAILED, str(error))
@@ -240,9 +257,7 @@ class _Run:
             metadata = carried_on(metadata, waiting.stated, current.metadata)
         result = self._place(waiting, parsed, metadata, NewId(document_id, work), known)
         if restoring:
-            self.changed = True
-            self.restored.add(document_id)
-            self.reindexed.add(document_id)
+            self.publication.restore(document_id)
         return result
 
     def _place(
@@ -268,7 +283,7 @@ class _Run:
         self._remember(waiting, other.key, other.document_id, indexed=False)
         said = waiting.stated.visibility
         if said and said in _narrower(other):
-            self._change(other, replace(other.metadata, visibility=said), known)
+            self.publication.change(other, replace(other.metadata, visibility=said), known)
         reason = f"another format of {other.document_id}, version {other.number}"
         return FileResult(waiting.path, Outcome.SKIPPED, reason, other.document_id, other.number)
 
@@ -305,11 +320,11 @@ class _Run:
             metadata=metadata,
         )
         key = self.draft.add(version, parsed.pages, passages, current=current)
-        self.changed = True
+        self.publication.changed = True
         self._remember(waiting, key, identity.document_id, indexed=True)
         if current:
-            self.reindexed.add(identity.document_id)
-            self._narrow(identity.document_id, metadata, known)
+            self.publication.reindexed.add(identity.document_id)
+            self.publication.narrow(identity.document_id, metadata, known)
         return FileResult(
             waiting.path,
             Outcome.UPDATED if known else Outcome.ADDED,
@@ -332,23 +347,9 @@ class _Run:
         self._remember(waiting, same.key, same.document_id, indexed=True)
         outcome, reason = Outcome.UNCHANGED, ""
         if metadata != same.metadata:
-            self._change(same, metadata, known)
+            self.publication.change(same, metadata, known)
             outcome, reason = Outcome.UPDATED, changes(same.metadata, metadata)
         return FileResult(waiting.path, outcome, reason, same.document_id, same.number)
-
-    def _change(self, version: KnownVersion, metadata: Metadata, known: list[KnownVersion]) -> None:
-        self.changed = True
-        self.metadata[version.key] = metadata
-        self.draft.show(version.key, metadata.visibility or Visibility.PUBLIC)
-        if version.current:
-            self.reindexed.add(version.document_id)
-            self._narrow(version.document_id, metadata, known)
-
-    def _narrow(self, document_id: str, metadata: Metadata, known: list[KnownVersion]) -> None:
-        """Have no older version seen by more people than the current one."""
-        visibility = metadata.visibility or Visibility.PUBLIC
-        if any(version.metadata.visibility in visibility.wider() for version in known):
-            self.narrowed[document_id] = visibility
 
     def _other_format(
         self, waiting: _Waiting, metadata: Metadata, known: list[KnownVersion]
@@ -368,20 +369,13 @@ class _Run:
         now = (waiting.fingerprint, key, indexed)
         if before and (before.fingerprint, before.version_key, before.indexed) == now:
             return
-        self.changed = True
+        self.publication.changed = True
         self.draft.remember(waiting.path, waiting.fingerprint, key, indexed=indexed)
         if before and before.document_id != document_id:
             left = {source.document_id for source in self.draft.sources()}
             if before.document_id not in left:
-                self._withdraw(before, "its file is another document now")
-
-    def _withdraw(self, source: KnownSource, reason: str) -> None:
-        self.draft.withdraw(source.document_id)
-        self.withdrawn.add(source.document_id)
-        self.reindexed.discard(source.document_id)
-        self.report.files.append(
-            FileResult(source.path, Outcome.WITHDRAWN, reason, source.document_id, source.number)
-        )
+                lost = self.publication.withdraw(before, "its file is another document now")
+                self.report.files.append(lost)
 
     def _note(self, result: FileResult) -> None:
         self.report.files.append(result)

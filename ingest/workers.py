@@ -14,20 +14,24 @@ import signal
 import tempfile
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pydantic import TypeAdapter
 
+from ingest.calls.base import CallRecord, Flaw
+from ingest.calls.saved import read_saved
 from ingest.readers import reader_for
 from ingest.readers.base import Source
 from kb.errors import UnreadableError
+from kb.model import Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from datetime import datetime
 
-    from kb.model import Parsed
-
+_RECORD: TypeAdapter[CallRecord | Flaw] = TypeAdapter(CallRecord | Flaw)
 HEAD = 64 * 1024
 MAX_TEXT = 30_000_000
 # A process is replaced after this many files, so that what a library leaks stays small.
@@ -47,12 +51,38 @@ class Limits:
 class Job:
     """A file to read: where its bytes are, its own name, and a password if it has one.
 
-    Two copies of a file under one name are two jobs: a job is equal to itself alone.
+    Two copies of a file under one name are two jobs: a job is equal to itself alone. ``calls`` says
+    that it is a saved answer of a source of calls.
     """
 
     path: Path
     name: str
     password: str | None = None
+    calls: SavedCalls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCalls:
+    """A saved answer: its format, and when the source gave it."""
+
+    form: str
+    checked: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCalls:
+    """Where a worker left the records of a saved answer, one a line; gone with the pool."""
+
+    path: Path
+
+    def records(self) -> Iterator[CallRecord | Flaw]:
+        """The records and the flaws, in the order of the file."""
+        with self.path.open("rb") as lines:
+            for line in lines:
+                yield _RECORD.validate_json(line)
+
+
+Result = Parsed | ReadCalls | UnreadableError
 
 
 class Workers:
@@ -87,9 +117,9 @@ class Workers:
         self._pool.join()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Parsed | UnreadableError]]:
+    def read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
         """Read files, results in the order of the jobs; a few are read ahead."""
-        waiting: list[tuple[Job, ProcessFuture[Parsed]]] = []
+        waiting: list[tuple[Job, ProcessFuture[Parsed | ReadCalls]]] = []
         for job in jobs:
             future = self._pool.schedule(_read, args=(job,), timeout=self._limits.seconds)
             waiting.append((job, future))
@@ -98,9 +128,7 @@ class Workers:
         for job, future in waiting:
             yield self._result(job, future)
 
-    def _result(
-        self, job: Job, future: ProcessFuture[Parsed]
-    ) -> tuple[Job, Parsed | UnreadableError]:
+    def _result(self, job: Job, future: ProcessFuture[Parsed | ReadCalls]) -> tuple[Job, Result]:
         limits = self._limits
         try:
             return job, future.result()
@@ -134,9 +162,9 @@ def _end(*_signal: object) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _read(job: Job) -> Parsed:
+def _read(job: Job) -> Parsed | ReadCalls:
     try:
-        return _parsed(job)
+        return _parsed(job) if job.calls is None else _calls(job, job.calls)
     except MemoryError:
         os._exit(1)  # what is left of the memory would fail the next file
 
@@ -153,3 +181,12 @@ def _parsed(job: Job) -> Parsed:
     if length > MAX_TEXT:
         raise UnreadableError(f"has {length:,} characters of text; at most {MAX_TEXT:,} are read")
     return parsed
+
+
+def _calls(job: Job, saved: SavedCalls) -> ReadCalls:
+    """Write the records beside the base rather than hand them over: a file may hold thousands."""
+    descriptor, name = tempfile.mkstemp(prefix="calls-", suffix=".jsonl")
+    with os.fdopen(descriptor, "wb") as lines:
+        for record in read_saved(saved.form, job.path, job.name, saved.checked):
+            lines.write(_RECORD.dump_json(record) + b"\n")
+    return ReadCalls(Path(name))

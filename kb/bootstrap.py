@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kb.calls.finder import CallFinder
 from kb.clock import Clock, system_clock
 from kb.encoders.choice import make_encoder
 from kb.errors import StoreError
 from kb.index.generations import Generations, check_encoder
+from kb.record.calls import CallRecords
 from kb.record.database import open_database
 from kb.record.reading import Record
 from kb.settings import Settings, load_settings
@@ -42,6 +44,16 @@ class KnowledgeBase:
         settings = self.settings
         ranking = Ranking(settings.candidate_k, settings.dense_weight, settings.per_document)
         return SearchEngine(self.record, self.generations, self.encoder, ranking)
+
+    @cached_property
+    def calls(self) -> CallRecords:
+        """What the system of record knows of calls."""
+        return CallRecords(self.engine)
+
+    @cached_property
+    def finder(self) -> CallFinder:
+        """The finder of calls; it makes the search engine where a question is to be ranked."""
+        return CallFinder(self.record, self.calls, self.generations, lambda: self.search)
 
     def check_encoder(self) -> None:
         """Refuse to write vectors of one model beside those of another.

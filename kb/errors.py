@@ -45,3 +45,11 @@ class StoreError(KnowledgeBaseError):
     exit_code = 3
     http_status = 503
     title = "Store not available"
+
+
+class SourceError(KnowledgeBaseError):
+    """A public source that can't be reached, or answers in a way that is not understood."""
+
+    exit_code = 1
+    http_status = 502
+    title = "Source not available"

@@ -251,7 +251,8 @@ class Call:
     one project gets. ``countries`` holds ISO 3166 codes, ``EU`` for every Member State or ``ANY``.
     ``consortium_min`` counts the participants needed. ``cofinancing`` is the highest share of the
     costs that the grant pays, in percent. ``facts`` are the statements of the text that fields
-    were taken from; the other fields are the sources' own.
+    were taken from; the other fields are the sources' own. ``first_seen`` is when it came into the
+    base.
     """
 
     identifier: str
@@ -283,6 +284,7 @@ class Call:
     links: tuple[Link, ...] = ()
     facts: tuple[Fact, ...] = ()
     sources: tuple[CallSource, ...] = ()
+    first_seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,7 @@ class CallFilters:
     action_types: tuple[str, ...] = ()
     applicants: tuple[Applicant, ...] = ()
     countries: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
     deadline_after: date | None = None
     deadline_before: date | None = None
     budget_min: int | None = None

@@ -15,6 +15,13 @@ from sqlalchemy.engine import make_url
 from kb.encoders.models import DEFAULT
 from kb.errors import UsageError
 
+EU_PORTAL_API = "https://api.tech.ec.europa.eu/search-api/prod/rest"
+EU_PORTAL_DATA = "https://ec.europa.eu/info/funding-tenders/opportunities/data"
+AIDES_TERRITOIRES_API = "https://aides-territoires.beta.gouv.fr/api"
+ILE_DE_FRANCE_API = (
+    "https://data.iledefrance.fr/api/explore/v2.1/catalog/datasets/aides-appels-a-projets"
+)
+
 
 class Settings(BaseSettings):
     """Every setting with its default; an unknown name or a bad value is an error."""
@@ -33,6 +40,17 @@ class Settings(BaseSettings):
     candidate_k: int = Field(100, ge=1, le=1000, description="Candidates of each leg.")
     dense_weight: float = Field(0.8, ge=0, le=10, description="Weight of the dense leg; lexical 1.")
     per_document: int = Field(3, ge=1, le=100, description="Passages shown of one document.")
+    contact: str = Field("", description="Address that public sources are told when asked.")
+    eu_portal_api: str = Field(EU_PORTAL_API, description="Search of the EU portal.")
+    eu_portal_data: str = Field(EU_PORTAL_DATA, description="Data files of the EU portal.")
+    aides_territoires_api: str = Field(AIDES_TERRITOIRES_API, description="Aides-territoires.")
+    aides_territoires_token: SecretStr = Field(SecretStr(""), description="Token of its API.")
+    ile_de_france_api: str = Field(ILE_DE_FRANCE_API, description="Calls of Île-de-France.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""), description="smtp(s)://user:password@host:port; empty: no mails."
+    )
+    mail_from: str = Field("", description="The address that mails come from.")
+    public_url: str = Field("", description="Where readers reach the service: links in mails.")
 
     def shown(self) -> dict[str, Any]:
         """Every setting by name, secrets hidden."""
@@ -58,6 +76,11 @@ class Settings(BaseSettings):
     def lock(self) -> Path:
         """The lock of the one writer."""
         return self.home / "writer.lock"
+
+    @property
+    def alerts_lock(self) -> Path:
+        """The lock of the one run that sends digests."""
+        return self.home / "alerts.lock"
 
 
 def load_settings() -> Settings:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from kb.calls.dates import BRUSSELS
+from kb.calls.news import describe
+from kb.calls.status import said_status
+from kb.index.conditions import UNKNOWN
+
 if TYPE_CHECKING:
-    from kb.model import Answer, Citation, Document, Hit, Page, Span
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from kb.calls.finder import CallHit, CallPage
+    from kb.calls.match import Match, Statement
+    from kb.calls.news import CallNews
+    from kb.model import Answer, Citation, Document, Fact, Hit, Page, Span
     from kb.record.reading import Generation
     from kb.search.engine import SearchResult
 
@@ -112,6 +124,124 @@ def document_json(document: Document) -> dict[str, Any]:
         "paged": document.paged,
         "ingested": document.ingested.isoformat(timespec="seconds"),
     }
+
+
+def call_page_json(page: CallPage, language: str) -> dict[str, Any]:
+    """One page of calls with facet counts and the cursor of the next."""
+    return {
+        "total": page.total,
+        "facets": page.facets,
+        "next": page.next,
+        "hits": [call_hit_json(hit, language) for hit in page.hits],
+    }
+
+
+def call_hit_json(hit: CallHit, language: str) -> dict[str, Any]:
+    """A call with its status now; times are Brussels time, money is whole euros."""
+    call, status = hit.call, hit.status
+    return {
+        "identifier": call.identifier,
+        "document_id": hit.document.id,
+        "title": call.title,
+        "programme": call.programme,
+        "action_types": list(call.action_types),
+        "status": status.status.value,
+        "status_reason": status.reasons.get(language) or status.reasons["en"],
+        "portal_status": said_status(call),
+        "opens": None if call.opens is None else brussels(call.opens),
+        "deadlines": [brussels(moment) for moment in call.deadlines],
+        "deadline_model": call.deadline_model,
+        "next_deadline": None if status.next_deadline is None else brussels(status.next_deadline),
+        "days_left": status.days_left,
+        "budget": call.budget,
+        "budget_shared": call.budget_shared,
+        "grant_min": call.grant_min,
+        "grant_max": call.grant_max,
+        "applicants": [applicant.value for applicant in call.applicants] or [UNKNOWN],
+        "countries": list(call.countries) or [UNKNOWN],
+        "score": None if hit.score is None else round(hit.score, 4),
+        "why": [citation_json(citation) for citation in hit.why],
+        "url": call.url,
+        "sources": [
+            {
+                "name": source.name,
+                "url": source.url,
+                "checked": source.checked.astimezone(UTC).isoformat(timespec="seconds"),
+                "status": source.status,
+                "language": source.language,
+                "gone": source.gone,
+            }
+            for source in call.sources
+        ],
+    }
+
+
+def call_detail_json(
+    hit: CallHit,
+    language: str,
+    facts: Sequence[tuple[Fact, Citation]],
+    history: Sequence[CallNews],
+) -> dict[str, Any]:
+    """Everything known of a call, each fact from its text with the sentence, and its history."""
+    call = hit.call
+    return {
+        **call_hit_json(hit, language),
+        "call_id": call.call_id,
+        "call_title": call.call_title,
+        "topic_id": call.topic_id,
+        "programme_id": call.programme_id,
+        "funder": call.funder,
+        "rolling": call.rolling,
+        "expected_grants": call.expected_grants,
+        "consortium_min": call.consortium_min,
+        "cofinancing": call.cofinancing,
+        "themes": list(call.themes),
+        "keywords": list(call.keywords),
+        "languages": list(call.languages),
+        "links": [{"name": link.name, "url": link.url} for link in call.links],
+        "facts": [
+            {"field": fact.field, "value": fact.value, "citation": citation_json(citation)}
+            for fact, citation in facts
+        ],
+        "history": [news_json(news, language) for news in history],
+    }
+
+
+def match_json(found: Match, language: str) -> dict[str, Any]:
+    """A call for a profile, with what speaks for it and what may rule it out."""
+    return {
+        **call_hit_json(found.hit, language),
+        "fits": [_statement_json(each, language) for each in found.fits],
+        "rules_out": [_statement_json(each, language) for each in found.rules_out],
+    }
+
+
+def _statement_json(statement: Statement, language: str) -> dict[str, Any]:
+    return {
+        "field": statement.field,
+        "says": statement.says[language],
+        "citation": citation_json(statement.citation),
+    }
+
+
+def news_json(news: CallNews, language: str) -> dict[str, Any]:
+    """What changed of a call, with a sentence that says so."""
+    return {
+        "id": news.id,
+        "identifier": news.identifier,
+        "title": news.title,
+        "at": news.at.astimezone(UTC).isoformat(timespec="seconds"),
+        "kind": news.kind.value,
+        "field": news.field,
+        "before": news.before,
+        "after": news.after,
+        "says": describe(news, language),
+    }
+
+
+def brussels(moment: datetime) -> str:
+    """An aware moment in Brussels time: 2026-03-17T17:00:00+01:00."""
+    return moment.astimezone(BRUSSELS).isoformat(timespec="seconds")
 
 
 def page_json(document: Document, page: Page) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def tidy(text: str) -> str:
     Quotes, ligatures, widths and spaces stay as they are: only what an encoding error made is
     changed (``Ã©`` to ``é``).
     """
-    if is_bad(text):
+    if not text.isascii() and is_bad(text):
         text = ftfy.fix_text(text, _MOJIBAKE)
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_REMOVED)
     return unicodedata.normalize("NFC", text)

@@ -37,6 +37,23 @@ class Scored:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A number field to sort by, ascending unless said otherwise, from a value on (included)."""
+
+    key: str
+    descending: bool = False
+    start: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A passage id with the value that it is sorted by."""
+
+    id: str
+    value: float
+
+
 class IndexReader(Protocol):
     """One generation, open for queries. Every query applies the filters inside the engine."""
 
@@ -78,6 +95,25 @@ class IndexReader(Protocol):
 
     def count(self, filters: Filters | None = None) -> int:
         """How many passages this generation holds, or how many pass the filters."""
+        ...
+
+    def facet(self, key: str, filters: Filters, limit: int) -> dict[str, int]:
+        """The values of a keyword field and how many passages have each, most frequent first."""
+        ...
+
+    def ordered(
+        self, order: Order, filters: Filters, limit: int, without: Collection[str] = ()
+    ) -> list[Placed]:
+        """Passages by the value of a number field; those that have none are left out.
+
+        One that has several values comes once for each of them.
+        """
+        ...
+
+    def unordered(
+        self, key: str, filters: Filters, limit: int, after: str | None, without: Collection[str]
+    ) -> list[str]:
+        """Passages that have no value in a number field, by id, those after ``after``."""
         ...
 
     def close(self) -> None:

@@ -10,7 +10,10 @@ from kb.context import context, encoded_text
 from kb.index.base import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from kb.encoders.base import Encoder
     from kb.index.base import IndexWriter
@@ -28,10 +31,11 @@ def write_passages(
 ) -> int:
     """Encode and add every passage; ``advance`` hears how many more are in. Returns the number."""
     total = 0
+    vectors = _Vectors(encoder)
     pairs = ((document, passage) for document, found in documents for passage in found)
     while batch := list(islice(pairs, _BATCH)):
         for part in _by_length(batch):
-            writer.add(_points(encoder, part))
+            writer.add(_points(vectors, part))
             advance(len(part))
         total += len(batch)
     return total
@@ -44,17 +48,48 @@ def _by_length(batch: list[tuple[Document, Passage]]) -> Iterator[list[tuple[Doc
         yield part
 
 
-def _points(encoder: Encoder, pairs: list[tuple[Document, Passage]]) -> list[Point]:
-    contexts = [
-        context(document.title, passage.heading, encoder.count_tokens)
-        for document, passage in pairs
-    ]
-    texts = [
-        encoded_text(before, passage.text)
-        for before, (_, passage) in zip(contexts, pairs, strict=True)
-    ]
-    vectors = encoder.encode_passages(texts)
+class _Vectors:
+    """Encodes passages; what calls repeat word for word is encoded once.
+
+    Half of the passages of the portal's calls are conditions and objectives that stand in many of
+    them: of 12,507 passages of 629 calls 5,572 differ. They say nothing of one call, so they are
+    encoded without its title, which makes them the same; the lexical leg keeps the title.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._repeated: dict[str, NDArray[np.float32]] = {}
+
+    def context(self, document: Document, passage: Passage) -> str:
+        """What is read before a passage's text: its document's title and its headings."""
+        return context(document.title, passage.heading, self._encoder.count_tokens)
+
+    def encode(
+        self, pairs: Sequence[tuple[Document, Passage]], contexts: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        """A vector for each passage."""
+        texts = [
+            passage.text if _is_general(document, passage) else encoded_text(before, passage.text)
+            for (document, passage), before in zip(pairs, contexts, strict=True)
+        ]
+        wanted = list(dict.fromkeys(text for text in texts if text not in self._repeated))
+        made = dict(zip(wanted, self._encoder.encode_passages(wanted), strict=True))
+        for text, (document, passage) in zip(texts, pairs, strict=True):
+            if _is_general(document, passage) and text in made:
+                self._repeated[text] = made[text]
+        return [self._repeated[text] if text in self._repeated else made[text] for text in texts]
+
+
+def _is_general(document: Document, passage: Passage) -> bool:
+    """Whether a passage of a call stands after its description: conditions, how to apply."""
+    return document.call is not None and passage.spans[0].number > 1
+
+
+def _points(vectors: _Vectors, pairs: list[tuple[Document, Passage]]) -> list[Point]:
+    contexts = [vectors.context(document, passage) for document, passage in pairs]
     return [
         Point(passage, document, vector, passage_terms(passage.text, passage.language, before))
-        for (document, passage), vector, before in zip(pairs, vectors, contexts, strict=True)
+        for (document, passage), vector, before in zip(
+            pairs, vectors.encode(pairs, contexts), contexts, strict=True
+        )
     ]

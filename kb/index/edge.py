@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qdrant_edge import (
     CountRequest,
+    Direction,
     Distance,
     EdgeConfig,
     EdgeOptimizersConfig,
@@ -20,14 +21,17 @@ from qdrant_edge import (
     FieldCondition,
     Filter,
     HasIdCondition,
+    IsEmptyCondition,
     MatchAny,
     MatchValue,
     Modifier,
+    OrderBy,
     PayloadSchemaType,
     Query,
     QueryBatchRequest,
     QueryRequest,
     RangeDateTime,
+    RangeFloat,
     ScrollRequest,
     SparseVector,
     UpdateOperation,
@@ -35,8 +39,19 @@ from qdrant_edge import (
 from qdrant_edge import Point as EdgePoint
 
 from kb.errors import StoreError
-from kb.index.base import MAX_LANGUAGES, Scored, unseen_rarity
-from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
+from kb.index.base import MAX_LANGUAGES, Placed, Scored, unseen_rarity
+from kb.index.conditions import (
+    Among,
+    Between,
+    Dated,
+    Either,
+    Every,
+    Missing,
+    Neither,
+    OneOf,
+    condition,
+)
+from kb.index.payload import DATES, DENSE, FLAGS, KEYWORDS, NUMBERS, SPARSE, payload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -46,7 +61,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kb.analysis import SparseTerms
-    from kb.index.base import Point
+    from kb.index.base import Order, Point
+    from kb.index.conditions import Condition
     from kb.model import Filters, Visibility
 
 _UNFINISHED = ".building"
@@ -134,7 +150,9 @@ class EdgeIndex:
         if not source.is_dir():
             raise StoreError(_missing(source))
         shutil.copytree(source, building, copy_function=_copy_sparse)
-        return _load(building)
+        shard = _load(building)
+        _index_fields(shard)  # a base that was begun before a field was known
+        return shard
 
     def _newest(self, generation: int) -> Path:
         finished = [path for path in self._folders(f"{generation}.*") if _revision(path) >= 0]
@@ -236,8 +254,46 @@ class EdgeReader:
 
     def count(self, filters: Filters | None = None) -> int:
         """How many passages this generation holds, or how many pass the filters."""
-        condition = None if filters is None else _filter(filters, None)
-        return self._shard.count(CountRequest(exact=True, filter=condition))
+        return self._shard.count(
+            CountRequest(exact=True, filter=None if filters is None else _filter(filters))
+        )
+
+    def facet(self, key: str, filters: Filters, limit: int) -> dict[str, int]:
+        """The values of a keyword field and how many passages have each, most frequent first."""
+        request = FacetRequest(key, limit=limit, exact=True, filter=_filter(filters))
+        return {str(hit.value): hit.count for hit in self._shard.facet(request).hits}
+
+    def ordered(
+        self, order: Order, filters: Filters, limit: int, without: Collection[str] = ()
+    ) -> list[Placed]:
+        """Passages by the value of a number field; those that have none are left out."""
+        direction = Direction.Desc if order.descending else Direction.Asc
+        start = None if order.start is None else int(order.start)
+        request = ScrollRequest(
+            limit=limit,
+            filter=_filter(filters, without=without),
+            with_payload=False,
+            with_vector=False,
+            order_by=OrderBy(order.key, direction, start),
+        )
+        records, _ = self._shard.scroll(request)
+        return [Placed(str(record.id), float(record.order_value or 0)) for record in records]
+
+    def unordered(
+        self, key: str, filters: Filters, limit: int, after: str | None, without: Collection[str]
+    ) -> list[str]:
+        """Passages that have no value in a number field, by id, those after ``after``."""
+        left_out = {*without, *([after] if after else ())}
+        wanted = _filter(filters, without=left_out)
+        request = ScrollRequest(
+            offset=after,
+            limit=limit,
+            filter=Filter(must=[wanted, IsEmptyCondition(key)]),
+            with_payload=False,
+            with_vector=False,
+        )
+        records, _ = self._shard.scroll(request)
+        return [str(record.id) for record in records]
 
     def close(self) -> None:
         """Release the generation; no query may be running."""
@@ -288,11 +344,21 @@ class EdgeWriter:
 def _create(folder: Path, dimension: int) -> EdgeShard:
     folder.mkdir(parents=True)
     shard = EdgeShard.create(str(folder), _config(dimension))
-    for name in KEYWORDS:
-        shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Keyword))
-    for name in DATES:
-        shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Datetime))
+    _index_fields(shard)
     return shard
+
+
+def _index_fields(shard: EdgeShard) -> None:
+    """Have every field that is filtered looked up; one that already is stays as it is."""
+    kinds = (
+        (KEYWORDS, PayloadSchemaType.Keyword),
+        (DATES, PayloadSchemaType.Datetime),
+        (NUMBERS, PayloadSchemaType.Integer),
+        (FLAGS, PayloadSchemaType.Bool),
+    )
+    for names, kind in kinds:
+        for name in names:
+            shard.update(UpdateOperation.create_field_index(name, kind))
 
 
 def _config(dimension: int, optimizers: EdgeOptimizersConfig | None = None) -> EdgeConfig:
@@ -386,26 +452,34 @@ def _documents(document_ids: Collection[str]) -> Filter:
     return Filter(must=[FieldCondition("document_id", match=MatchAny(list(document_ids)))])
 
 
-def _filter(filters: Filters, among: Collection[str] | None) -> Filter:
-    must: list[Any] = [
-        FieldCondition("visibility", match=MatchAny([v.value for v in filters.visibilities]))
-    ]
-    exact = {"kind": filters.kind, "language": filters.language, "themes": filters.theme}
-    if filters.issuer:
-        exact["issuer"] = issuer_key(filters.issuer)
-    must += [
-        FieldCondition(name, match=MatchValue(str(value))) for name, value in exact.items() if value
-    ]
-    if filters.since or filters.until:
-        must.append(
-            FieldCondition(
-                "published",
-                range=RangeDateTime(
-                    gte=f"{filters.since}T00:00:00Z" if filters.since else None,
-                    lte=f"{filters.until}T23:59:59Z" if filters.until else None,
-                ),
+def _filter(
+    filters: Filters, among: Collection[str] | None = None, without: Collection[str] = ()
+) -> Filter:
+    return Filter(must=[_translated(part) for part in condition(filters, among, without).parts])
+
+
+def _translated(part: Condition) -> Any:  # noqa: PLR0911 -- one case a condition
+    """A condition in the engine's terms."""
+    match part:
+        case OneOf(key, (bool() as value,)):
+            return FieldCondition(key, match=MatchValue(value))
+        case OneOf(key, values):
+            return FieldCondition(key, match=MatchAny([str(value) for value in values]))
+        case Between(key, gt, gte, lt, lte):
+            return FieldCondition(key, range=RangeFloat(gte=gte, gt=gt, lte=lte, lt=lt))
+        case Dated(key, since, until):
+            period = RangeDateTime(
+                gte=f"{since}T00:00:00Z" if since else None,
+                lte=f"{until}T23:59:59Z" if until else None,
             )
-        )
-    if among is not None:
-        must.append(HasIdCondition(set(among)))
-    return Filter(must=must)
+            return FieldCondition(key, range=period)
+        case Missing(key):
+            return IsEmptyCondition(key)
+        case Among(ids):
+            return HasIdCondition(set(ids))
+        case Every(parts):
+            return Filter(must=[_translated(inner) for inner in parts])
+        case Either(parts):
+            return Filter(should=[_translated(inner) for inner in parts])
+        case Neither(parts):
+            return Filter(must_not=[_translated(inner) for inner in parts])

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kb.analysis import fold
+from kb.calls.status import said_status, usable_deadlines, withdrawn
+from kb.index.conditions import UNKNOWN, issuer_key
 
 if TYPE_CHECKING:
     from kb.index.base import Point
+    from kb.model import Call
 
 DENSE = "dense"
 SPARSE = "bm25"
-KEYWORDS = ("document_id", "kind", "language", "visibility", "issuer", "themes")
+KEYWORDS = (
+    "document_id",
+    "kind",
+    "language",
+    "visibility",
+    "issuer",
+    "themes",
+    "programme",
+    "programme_id",
+    "action_types",
+    "applicants",
+    "countries",
+    "said",
+)
 DATES = ("published",)
+NUMBERS = ("opens", "closes", "deadlines", "amount", "amount_low", "appeared")
+FLAGS = ("call", "head", "rolling", "withdrawn")
 
 
 def payload(point: Point) -> dict[str, Any]:
-    """The payload of a point; a document without a date has no ``published``."""
+    """The payload of a point; what is not known of it has no field, so that it can be missing."""
     document = point.document
     values: dict[str, Any] = {
         "document_id": document.id,
@@ -28,9 +45,37 @@ def payload(point: Point) -> dict[str, Any]:
     }
     if document.metadata.published:
         values["published"] = f"{document.metadata.published.isoformat()}T00:00:00Z"
+    if document.call is not None:
+        values |= _call_values(document.call)
+        values["head"] = point.passage.ordinal == 0
+        values["themes"] = sorted({*values["themes"], *document.call.themes})
     return values
 
 
-def issuer_key(issuer: str) -> str:
-    """An issuer's name as it is compared: without case, accents or extra spaces."""
-    return " ".join(fold(issuer).split())
+def _call_values(call: Call) -> dict[str, Any]:
+    """What calls are filtered, counted and sorted by.
+
+    Times are seconds since 1970 and hold only deadlines that a new applicant can meet. ``amount``
+    and ``amount_low`` are the budget, or else the largest and the smallest grant. ``appeared`` is
+    when the call opened or was first seen, whichever came first.
+    """
+    usable = [int(moment.timestamp()) for moment in usable_deadlines(call)]
+    appeared = [int(m.timestamp()) for m in (call.opens, call.first_seen) if m is not None]
+    values: dict[str, Any] = {
+        "call": True,
+        "programme": call.programme or UNKNOWN,
+        "programme_id": call.programme_id,
+        "action_types": list(call.action_types) or [UNKNOWN],
+        "applicants": [applicant.value for applicant in call.applicants] or [UNKNOWN],
+        "countries": list(call.countries) or [UNKNOWN],
+        "said": said_status(call),
+        "rolling": call.rolling,
+        "withdrawn": withdrawn(call),
+        "opens": None if call.opens is None else int(call.opens.timestamp()),
+        "deadlines": usable or None,
+        "closes": max(usable, default=None),
+        "amount": call.budget or call.grant_max or call.grant_min,
+        "amount_low": call.budget or call.grant_min or call.grant_max,
+        "appeared": min(appeared, default=None),
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -10,8 +10,19 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from kb.errors import StoreError
-from kb.index.base import MAX_LANGUAGES, Scored, unseen_rarity
-from kb.index.payload import DATES, DENSE, KEYWORDS, SPARSE, issuer_key, payload
+from kb.index.base import MAX_LANGUAGES, Placed, Scored, unseen_rarity
+from kb.index.conditions import (
+    Among,
+    Between,
+    Dated,
+    Either,
+    Every,
+    Missing,
+    Neither,
+    OneOf,
+    condition,
+)
+from kb.index.payload import DATES, DENSE, FLAGS, KEYWORDS, NUMBERS, SPARSE, payload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,7 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kb.analysis import SparseTerms
-    from kb.index.base import Point
+    from kb.index.base import Order, Point
+    from kb.index.conditions import Condition
     from kb.model import Filters, Visibility
 
 _BATCH = 1000
@@ -75,10 +87,15 @@ class ServerIndex:
             sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
             shard_number=self._shards,
         )
-        for name in KEYWORDS:
-            self._client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD)
-        for name in DATES:
-            self._client.create_payload_index(collection, name, models.PayloadSchemaType.DATETIME)
+        kinds = (
+            (KEYWORDS, models.PayloadSchemaType.KEYWORD),
+            (DATES, models.PayloadSchemaType.DATETIME),
+            (NUMBERS, models.PayloadSchemaType.INTEGER),
+            (FLAGS, models.PayloadSchemaType.BOOL),
+        )
+        for names, kind in kinds:
+            for name in names:
+                self._client.create_payload_index(collection, name, kind)
         if parent is not None:
             _copy(self._client, self._collection(parent), collection)
         return ServerWriter(self._client, collection, self._name)
@@ -191,9 +208,50 @@ class ServerReader:
 
     def count(self, filters: Filters | None = None) -> int:
         """How many passages this generation holds, or how many pass the filters."""
-        condition = None if filters is None else _filter(filters, None)
+        wanted = None if filters is None else _filter(filters)
         with _answered():
-            return self._client.count(self._collection, condition, exact=True).count
+            return self._client.count(self._collection, wanted, exact=True).count
+
+    def facet(self, key: str, filters: Filters, limit: int) -> dict[str, int]:
+        """The values of a keyword field and how many passages have each, most frequent first."""
+        with _answered():
+            found = self._client.facet(
+                self._collection, key, facet_filter=_filter(filters), limit=limit, exact=True
+            )
+        return {str(hit.value): hit.count for hit in found.hits}
+
+    def ordered(
+        self, order: Order, filters: Filters, limit: int, without: Collection[str] = ()
+    ) -> list[Placed]:
+        """Passages by the value of a number field; those that have none are left out."""
+        direction = models.Direction.DESC if order.descending else models.Direction.ASC
+        start = None if order.start is None else int(order.start)
+        sorting = models.OrderBy(key=order.key, direction=direction, start_from=start)
+        with _answered():
+            records, _ = self._client.scroll(
+                self._collection,
+                scroll_filter=_filter(filters, without=without),
+                limit=limit,
+                order_by=sorting,
+                with_payload=False,
+            )
+        return [Placed(str(record.id), float(record.order_value or 0)) for record in records]
+
+    def unordered(
+        self, key: str, filters: Filters, limit: int, after: str | None, without: Collection[str]
+    ) -> list[str]:
+        """Passages that have no value in a number field, by id, those after ``after``."""
+        left_out = {*without, *([after] if after else ())}
+        missing = models.IsEmptyCondition(is_empty=models.PayloadField(key=key))
+        with _answered():
+            records, _ = self._client.scroll(
+                self._collection,
+                scroll_filter=models.Filter(must=[_filter(filters, without=left_out), missing]),
+                limit=limit,
+                offset=after,
+                with_payload=False,
+            )
+        return [str(record.id) for record in records]
 
     def close(self) -> None:
         """Nothing to release: the connection serves every generation."""
@@ -325,24 +383,39 @@ def _documents(document_ids: Collection[str]) -> models.Filter:
     )
 
 
-def _filter(filters: Filters, among: Collection[str] | None) -> models.Filter:
-    visible = models.MatchAny(any=[v.value for v in filters.visibilities])
-    must: list[Any] = [models.FieldCondition(key="visibility", match=visible)]
-    exact = {"kind": filters.kind, "language": filters.language, "themes": filters.theme}
-    if filters.issuer:
-        exact["issuer"] = issuer_key(filters.issuer)
-    must += [
-        models.FieldCondition(key=name, match=models.MatchValue(value=str(value)))
-        for name, value in exact.items()
-        if value
-    ]
-    if filters.since or filters.until:
-        period: dict[str, Any] = {}
-        if filters.since:
-            period["gte"] = f"{filters.since}T00:00:00Z"
-        if filters.until:
-            period["lte"] = f"{filters.until}T23:59:59Z"
-        must.append(models.FieldCondition(key="published", range=models.DatetimeRange(**period)))
-    if among is not None:
-        must.append(models.HasIdCondition(has_id=list(among)))
-    return models.Filter(must=must)
+def _filter(
+    filters: Filters, among: Collection[str] | None = None, without: Collection[str] = ()
+) -> models.Filter:
+    return models.Filter(
+        must=[_translated(part) for part in condition(filters, among, without).parts]
+    )
+
+
+def _translated(part: Condition) -> Any:  # noqa: C901, PLR0911 -- one case a condition
+    """A condition in the engine's terms."""
+    match part:
+        case OneOf(key, (bool() as value,)):
+            return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+        case OneOf(key, values):
+            among = models.MatchAny(any=[str(value) for value in values])
+            return models.FieldCondition(key=key, match=among)
+        case Between(key, gt, gte, lt, lte):
+            span = models.Range(gt=gt, gte=gte, lt=lt, lte=lte)
+            return models.FieldCondition(key=key, range=span)
+        case Dated(key, since, until):
+            period: dict[str, Any] = {}
+            if since:
+                period["gte"] = f"{since}T00:00:00Z"
+            if until:
+                period["lte"] = f"{until}T23:59:59Z"
+            return models.FieldCondition(key=key, range=models.DatetimeRange(**period))
+        case Missing(key):
+            return models.IsEmptyCondition(is_empty=models.PayloadField(key=key))
+        case Among(ids):
+            return models.HasIdCondition(has_id=list(ids))
+        case Every(parts):
+            return models.Filter(must=[_translated(inner) for inner in parts])
+        case Either(parts):
+            return models.Filter(should=[_translated(inner) for inner in parts])
+        case Neither(parts):
+            return models.Filter(must_not=[_translated(inner) for inner in parts])

@@ -9,6 +9,9 @@ from sqlalchemy import delete, func, insert, select, update
 from kb.errors import NotFoundError
 from kb.record import rows
 from kb.record.schema import (
+    call_checks,
+    call_news,
+    calls,
     documents,
     generations,
     members,
@@ -45,8 +48,10 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
         _remember_contents(connection, document_id)
         if not purge:
             return
-        for table in (sources, members, passages, pages):
+        for table in (sources, members, passages, pages, calls):
             connection.execute(delete(table).where(table.c.version_key.in_(keys)))
+        for told in (call_news, call_checks):
+            connection.execute(delete(told).where(told.c.document_id == document_id))
         connection.execute(delete(versions).where(versions.c.document_id == document_id))
 
 
@@ -78,6 +83,8 @@ def abandon_newest(engine: Engine) -> tuple[int, int]:
         connection.execute(
             update(generations).where(generations.c.id == kept[0]).values(state="abandoned")
         )
+        # What was told of it no longer holds; the next run tells it anew.
+        connection.execute(delete(call_news).where(call_news.c.generation == kept[0]))
     return kept[0], kept[1]
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from kb.record import rows
-from kb.record.schema import documents, generations, members, pages, passages, versions
+from kb.record.calls import with_call
+from kb.record.schema import calls, documents, generations, members, pages, passages, versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -193,6 +194,15 @@ class Record:
             found = connection.execute(query).first()
         return None if found is None else (rows.document_of(row), rows.page_of(found))
 
+    def passages(self, document: Document) -> list[Passage]:
+        """The passages of a version, in reading order."""
+        query = select(versions).where(
+            versions.c.document_id == document.id, versions.c.number == document.version
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+            return [] if row is None else rows.load_passages(connection, row)
+
     def page_count(self, document: Document) -> int:
         """How many pages or sections a version has."""
         query = (
@@ -269,10 +279,16 @@ class Record:
 
     def current_documents(self, generation: int) -> Iterator[tuple[Document, list[Passage]]]:
         """Every current document with its passages, whatever its visibility, to index again."""
-        query = _visible(generation, None).where(members.c.current).order_by(documents.c.id)
+        query = (
+            _visible(generation, None)
+            .add_columns(calls.c.call)
+            .outerjoin(calls, calls.c.version_key == versions.c.key)
+            .where(members.c.current)
+            .order_by(documents.c.id)
+        )
         with self.engine.connect() as connection:
             for row in connection.execute(query).all():
-                yield rows.document_of(row), rows.load_passages(connection, row)
+                yield with_call(rows.document_of(row), row), rows.load_passages(connection, row)
 
     def _version(
         self,

@@ -166,3 +166,112 @@ passages = Table(
     Column("text", Text, nullable=False),
     Index("passages_by_id", "id"),
 )
+
+# What is known of a call beside the texts of its document: part of the version, so that a rollback
+# takes both back (docs/decisions/0010).
+calls = Table(
+    "calls",
+    metadata,
+    Column("version_key", ForeignKey("versions.key"), primary_key=True),
+    Column("key", String(300), nullable=False, index=True),  # the identifier, whatever its case
+    Column("call", Text, nullable=False),  # ``kb.model.Call`` as JSON
+    Column("records", LargeBinary, nullable=False),  # what each source said, compressed JSON
+)
+
+# When each source was last looked at: seeing nothing new makes no version.
+call_checks = Table(
+    "call_checks",
+    metadata,
+    Column("document_id", ForeignKey("documents.id"), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("language", String(8), primary_key=True),
+    Column("checked", DateTime, nullable=False),
+)
+
+# What changed between two versions of a call, as it is told to people.
+call_news = Table(
+    "call_news",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("generation", Integer, nullable=False),
+    Column("document_id", ForeignKey("documents.id"), nullable=False, index=True),
+    Column("at", DateTime, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("field", String(64)),
+    Column("before", Text),
+    Column("after", Text),
+    sqlite_autoincrement=True,  # whoever was told up to a number is not told another under it
+)
+
+# Searches that people keep. Of the secret in a search's addresses only the SHA-256 is known.
+saved_searches = Table(
+    "saved_searches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("secret_sha256", String(64), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("query", Text, nullable=False),  # the values of a CallQuery, as JSON
+    Column("language", String(8), nullable=False),
+    Column("visibility", String(16), nullable=False),  # of whoever made it
+    Column("created", DateTime, nullable=False),
+    Column("told_until", Integer, nullable=False),  # the newest news that was looked at for it
+    sqlite_autoincrement=True,  # a digest is named after its search, also of one that is gone
+)
+
+# The one place of an e-mail address: to erase it is to delete its row, and its tokens go with it.
+search_addresses = Table(
+    "search_addresses",
+    metadata,
+    Column("search_id", ForeignKey("saved_searches.id", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, asking, asked, confirmed
+    Column("given", DateTime, nullable=False),
+)
+
+mail_tokens = Table(
+    "mail_tokens",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("purpose", String(16), nullable=False),  # confirm, unsubscribe
+    Column(
+        "search_id",
+        ForeignKey("search_addresses.search_id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("expires", DateTime),
+)
+
+# How often an address was given within a day, under a keyed hash: nobody is to be flooded.
+given_addresses = Table(
+    "given_addresses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address_hash", String(64), nullable=False, index=True),
+    Column("given", DateTime, nullable=False),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "search_id",
+        ForeignKey("saved_searches.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("state", String(16), nullable=False),  # sending, sent, doubtful
+    Column("message_id", String(300), nullable=False),
+    Column("claimed", DateTime, nullable=False),
+)
+
+# What a search was told of, each thing once: news by number, reminders by call and deadline.
+told_news = Table(
+    "told_news",
+    metadata,
+    Column("search_id", ForeignKey("saved_searches.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(300), primary_key=True),
+    Column("document_id", String(200), nullable=False),
+    Column("digest_id", ForeignKey("digests.id", ondelete="CASCADE"), nullable=False, index=True),
+)

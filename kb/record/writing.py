@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, literal, select, update
 
 from kb.record import rows
+from kb.record.calls import stored_call, with_call, write_call, write_checks, write_news
 from kb.record.known import KnownSource, KnownVersion, NewVersion, known_version
 from kb.record.schema import (
+    calls,
     documents,
     generations,
     members,
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Select
 
+    from kb.calls.news import Difference
     from kb.model import Document, Metadata, Page, Passage, Visibility
+    from kb.record.calls import StoredCall
 
 KEPT_GENERATIONS = 3
 
@@ -39,6 +43,7 @@ class Draft:
 
     def __init__(self, engine: Engine, encoder: str, now: datetime) -> None:
         self._engine = engine
+        self._moment = now
         self._now = rows.naive(now)
         with engine.begin() as connection:
             _forget_unpublished(connection)
@@ -164,8 +169,9 @@ class Draft:
         found_passages: Sequence[Passage],
         *,
         current: bool,
+        call: StoredCall | None = None,
     ) -> int:
-        """Write a version with its pages and passages; returns its key."""
+        """Write a version with its pages, its passages and its call; returns its key."""
         with self._engine.begin() as connection:
             key = _insert_version(connection, version, self.id, self._now)
             if found_pages:
@@ -178,6 +184,8 @@ class Draft:
                     insert(passages),
                     [{"version_key": key, **rows.passage_values(p)} for p in found_passages],
                 )
+            if call is not None:
+                write_call(connection, key, call)
             if current:
                 _set_current(connection, self.id, version.document_id, None)
             connection.execute(
@@ -189,6 +197,28 @@ class Draft:
                 )
             )
         return key
+
+    def call(self, version_key: int) -> StoredCall | None:
+        """What is known of the call of a version."""
+        with self._engine.connect() as connection:
+            return stored_call(connection, version_key)
+
+    def take_back(self, version_key: int, current: int | None) -> None:
+        """Erase a version that this draft has written, and make another one current again."""
+        with self._engine.begin() as connection:
+            document_id = connection.scalar(
+                select(versions.c.document_id).where(versions.c.key == version_key)
+            )
+            for table in (calls, passages, pages, members):
+                connection.execute(delete(table).where(table.c.version_key == version_key))
+            connection.execute(delete(versions).where(versions.c.key == version_key))
+            if current is not None:
+                _set_current(connection, self.id, str(document_id), current)
+
+    def note_checks(self, checked: Mapping[tuple[str, str, str], datetime]) -> None:
+        """Note when sources of calls were looked at, also by a run that found nothing new."""
+        with self._engine.begin() as connection:
+            write_checks(connection, checked)
 
     def remember(self, path: str, fingerprint: str, version_key: int, *, indexed: bool) -> None:
         """Note that a file was read, and which version it gave."""
@@ -224,19 +254,37 @@ class Draft:
                     )
                 )
 
+    def count_passages(self, document_ids: Sequence[str]) -> int:
+        """How many passages the current versions of these documents have."""
+        total = 0
+        with self._engine.connect() as connection:
+            for start in range(0, len(document_ids), 500):
+                part = document_ids[start : start + 500]
+                query = (
+                    select(func.count())
+                    .select_from(passages)
+                    .join(members, members.c.version_key == passages.c.version_key)
+                    .join(versions, versions.c.key == members.c.version_key)
+                    .where(members.c.generation == self.id, members.c.current)
+                    .where(versions.c.document_id.in_(part))
+                )
+                total += connection.scalar(query) or 0
+        return total
+
     def current_documents(
         self, document_ids: Sequence[str], changed: Mapping[int, Metadata]
     ) -> Iterator[tuple[Document, list[Passage]]]:
         """The current versions of these documents, with the metadata they are about to have."""
         query = (
-            select(versions, members.c.current, members.c.visibility)
+            select(versions, members.c.current, members.c.visibility, calls.c.call)
             .join(members, members.c.version_key == versions.c.key)
+            .outerjoin(calls, calls.c.version_key == versions.c.key)
             .where(members.c.generation == self.id, members.c.current)
         )
         with self._engine.connect() as connection:
             for document_id in document_ids:
                 row = connection.execute(query.where(versions.c.document_id == document_id)).one()
-                document = rows.document_of(row)
+                document = with_call(rows.document_of(row), row)
                 if row.key in changed:
                     document = rows.with_metadata(document, changed[row.key])
                 yield document, rows.load_passages(connection, row)
@@ -246,12 +294,14 @@ class Draft:
         changed: Mapping[int, Metadata],
         restored: Sequence[str],
         narrowed: Mapping[str, Visibility],
+        news: Sequence[tuple[str, Difference]] = (),
     ) -> list[int]:
         """Make this generation current, with changed metadata, in one transaction.
 
         ``changed`` maps version keys to their new metadata; ``restored`` are documents whose
         removal is taken back; ``narrowed`` those none of whose versions is to be seen more widely
-        than said. Returns the generations that are no longer kept.
+        than said; ``news`` says what changed of a call, by its document. Returns the generations
+        that are no longer kept.
         """
         with self._engine.begin() as connection:
             for key, metadata in changed.items():
@@ -272,6 +322,7 @@ class Draft:
             for document_id in restored:
                 _restore(connection, self.id, document_id)
             _raise_highest(connection, self.id)
+            write_news(connection, self.id, self._moment, news)
             connection.execute(
                 update(generations).where(generations.c.id == self.id).values(state="published")
             )
@@ -386,7 +437,7 @@ def _forget_unpublished(connection: Connection) -> None:
     keys = connection.scalars(orphans).all()
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
-        for table in (passages, pages):
+        for table in (calls, passages, pages):
             connection.execute(delete(table).where(table.c.version_key.in_(part)))
         connection.execute(delete(versions).where(versions.c.key.in_(part)))
     used = select(versions.c.document_id)

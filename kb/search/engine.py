@@ -23,7 +23,7 @@ from kb.search.components import (
 
 if TYPE_CHECKING:
     from kb.encoders.base import Encoder
-    from kb.index.generations import Generations
+    from kb.index.generations import Generations, View
     from kb.model import Answer, Filters, Hit
     from kb.record.reading import Record
 
@@ -33,6 +33,8 @@ MAX_TOP_K = 100
 # an act answers from the article that a list would have left out.
 ANSWER_PASSAGES = 50
 ANSWER_PER_DOCUMENT = 10
+# Candidates of each leg where one passage a document counts.
+CALL_CANDIDATES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class SearchEngine:
             record, encoder, replace(ranking, per_document=ANSWER_PER_DOCUMENT)
         )
         _add_answer(self._answer, AnswerExtractor(record, encoder))
+        self._calls = _pipeline(
+            record, encoder, Ranking(CALL_CANDIDATES, ranking.dense_weight, per_document=1)
+        )
 
     def search(self, query: str, filters: Filters, top_k: int = 10) -> SearchResult:
         """Find passages.
@@ -98,6 +103,17 @@ class SearchEngine:
         index while a component still reads it (docs/decisions/0004).
         """
         return await asyncio.to_thread(self.search, query, filters, top_k)
+
+    def calls(self, query: str, filters: Filters, view: View, top_k: int) -> list[Hit]:
+        """Rank documents of an open generation, each by its best passage.
+
+        Raises:
+            UsageError: The query is empty or too long, or ``top_k`` is out of range.
+        """
+        _check(query, top_k)
+        found = self._calls.run(_inputs(query, filters, top_k, view))
+        hits: list[Hit] = found["ranker"]["hits"]
+        return hits
 
     def answer(self, question: str, filters: Filters) -> Answer:
         """Answer a question with quoted, verified sentences, or say that evidence is missing.

@@ -1,0 +1,192 @@
+"""Calls: found with filters and facets, shown in full, and as calendar, feed or table."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from api import call_schemas as schemas
+from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.following import saved_search
+from api.openapi import problems
+from api.problems import NothingIngestedError
+from kb.bootstrap import KnowledgeBase
+from kb.calls.dates import day_starts
+from kb.calls.detail import detail_json
+from kb.calls.match import match
+from kb.calls.query import CallQuery
+from kb.calls.telling import MEDIA_TYPES, Telling, written
+from kb.errors import NotFoundError
+from kb.record.searches import SavedSearch
+from kb.shapes import call_page_json, match_json
+
+router = APIRouter(prefix="/v1", tags=["calls"])
+
+Form = Literal["csv", "xlsx", "jsonl", "ics", "atom"]
+Identifier = Annotated[
+    str,
+    Path(max_length=300, pattern=r"^[^\x00-\x1f]+$", description="As its source writes it."),
+]
+IfNoneMatch = Annotated[str | None, Header(max_length=1000)]
+
+
+@router.get(
+    "/calls",
+    response_model=schemas.CallList,
+    responses=problems(422, 503),
+    summary="Find calls",
+)
+def find_calls(
+    asked: Annotated[schemas.CallParameters, Query()],
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+) -> JSONResponse:
+    """Find calls, each with its status today; follow `next` until it is null.
+
+    A query in French finds calls in English too. It ranks: it does not hide what fits less.
+    """
+    _check_filled(kb)
+    page = kb.finder.find(
+        asked.asked(),
+        visibilities,
+        moment(kb, asked.as_of),
+        cursor=asked.cursor,
+        limit=asked.limit,
+    )
+    return JSONResponse(call_page_json(page, asked.language))
+
+
+@router.post(
+    "/calls/match",
+    response_model=schemas.MatchList,
+    responses=problems(413, 422, 503),
+    summary="Find the calls that fit an association",
+)
+def match_calls(
+    asked: schemas.MatchRequest, visibilities: CallerVisibilities, kb: OpenKnowledgeBase
+) -> JSONResponse:
+    """Rank calls for an association, each with what speaks for it and what may rule it out.
+
+    Every statement is a quote of the call; what no sentence says is not stated.
+    """
+    _check_filled(kb)
+    profile = asked.profile()
+    found = match(
+        kb,
+        profile,
+        CallQuery.from_values({"status": asked.status}),
+        visibilities=visibilities,
+        now=moment(kb, asked.as_of),
+        limit=asked.limit,
+    )
+    shown = [match_json(each, asked.language) for each in found]
+    return JSONResponse({"profile": profile.name, "hits": shown})
+
+
+@router.get(
+    "/calls.{form}",
+    response_class=Response,
+    responses=schemas.FILE_RESPONSES | problems(422, 503),
+    summary="Calls as a calendar, feed or table",
+)
+def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
+    form: Form,
+    asked: Annotated[schemas.CallFileParameters, Query()],
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    request: Request,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Download the calls of any filter: `csv`, `xlsx`, `jsonl`, or to subscribe `ics` and `atom`.
+
+    A calendar has one event for each deadline, a feed one entry for what changed of a call. Both
+    hold what is open and forthcoming unless `status` says otherwise.
+    """
+    _check_filled(kb)
+    telling = Telling(
+        visibilities,
+        moment(kb, asked.as_of),
+        asked.language,
+        self_url=str(request.url),
+        url_of=_page_of(request),
+    )
+    return _file(kb, asked.asked(), telling, form, if_none_match)
+
+
+@router.get(
+    "/feeds/{secret}/calls.{form}",
+    response_class=Response,
+    responses=schemas.FILE_RESPONSES | problems(404, 422, 503),
+    summary="The calendar or feed of a saved search",
+)
+def feed_file(
+    form: Literal["ics", "atom"],
+    search: Annotated[SavedSearch, Depends(saved_search)],
+    kb: OpenKnowledgeBase,
+    request: Request,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Read the deadlines or the news of a saved search; its address is a secret of its own."""
+    _check_filled(kb)
+    telling = Telling(
+        (*search.visibility.wider(), search.visibility),
+        kb.clock(),
+        search.language,
+        self_url=str(request.url),
+        name=search.name,
+        url_of=_page_of(request),
+    )
+    return _file(kb, CallQuery.from_values(dict(search.query)), telling, form, if_none_match)
+
+
+@router.get(
+    "/calls/{identifier:path}",
+    response_model=schemas.CallDetail,
+    responses=problems(404, 422),
+    summary="Show a call",
+)
+def show_call(
+    identifier: Identifier,
+    told: Annotated[schemas.Told, Query()],
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+) -> JSONResponse:
+    """Show everything known of a call, with the sentences that say so and what changed of it."""
+    hit = kb.finder.one(identifier, visibilities, moment(kb, told.as_of))
+    if hit is None:
+        raise NotFoundError("There is no such call here that you may read.")
+    return JSONResponse(detail_json(kb, hit, visibilities, told.language))
+
+
+def moment(kb: KnowledgeBase, as_of: date | None) -> datetime:
+    """Now, or noon in Brussels of a day."""
+    if as_of is None:
+        return kb.clock()
+    return (day_starts(as_of) + timedelta(hours=12)).astimezone(UTC)
+
+
+def _check_filled(kb: KnowledgeBase) -> None:
+    if kb.record.current_id() is None:
+        raise NothingIngestedError
+
+
+def _page_of(request: Request) -> Callable[[str], str]:
+    base = str(request.base_url)
+    return lambda document_id: f"{base}v1/documents/{document_id}"
+
+
+def _file(
+    kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str, known: str | None
+) -> Response:
+    """The file, or 304 where whoever asks has it already: feed readers come every hour."""
+    content = written(kb, asked, telling, form)
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if known and tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
+        return Response(status_code=304, headers=headers)
+    if form not in {"ics", "atom"}:
+        headers["Content-Disposition"] = f'attachment; filename="calls.{form}"'
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)

@@ -1,0 +1,289 @@
+"""Saved searches with their secret addresses, and the pages that the links in mails lead to."""
+
+import base64
+import hashlib
+import logging
+from datetime import datetime
+from html import escape
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.openapi import problems
+from kb.bootstrap import KnowledgeBase
+from kb.calls.mail import (
+    MailDoubtfulError,
+    MailRefusedError,
+    SmtpMailer,
+    make_mailer,
+    public_address,
+)
+from kb.calls.query import CallQuery
+from kb.calls.searches import MAX_NAME, NewSearch, ask_address, create, resolve, revoke
+from kb.errors import NotFoundError, StoreError, UsageError
+from kb.model import Visibility
+from kb.record.calls import CallRecords
+from kb.record.searches import SavedSearch, SearchesRecord
+
+router = APIRouter(prefix="/v1", tags=["following"])
+
+_log = logging.getLogger(__name__)
+
+Secret = Annotated[str, Path(max_length=200, description="Of the search: `oms_…`.")]
+Token = Annotated[str, Path(max_length=200)]
+
+
+class SearchRequest(BaseModel):
+    """A search to follow."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Climat, pour associations",
+                    "query": {"query": "climat", "status": ["open", "forthcoming"]},
+                    "language": "fr",
+                }
+            ]
+        },
+    )
+
+    name: str = Field(min_length=1, max_length=MAX_NAME, description="What you call it.")
+    query: dict[str, JsonValue] = Field(
+        description="What it looks for, under the names of the parameters of `/v1/calls`."
+    )
+    email: Annotated[str, Field(max_length=254)] | None = Field(
+        None, description="Where to send digests, once whoever reads mails there has confirmed."
+    )
+    language: Literal["fr", "en"] = Field("fr", description="Of feeds and digests.")
+
+
+class Feeds(BaseModel):
+    """The secret addresses of a search, for calendars and feed readers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ics: str
+    atom: str
+
+
+class CreatedSearch(BaseModel):
+    """A search that was saved. Its secret is shown this once; whoever has it can read and delete.
+
+    `email` is `to_be_confirmed` where an address was given.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    query: dict[str, JsonValue]
+    language: str
+    created: datetime
+    secret: str
+    feeds: Feeds
+    email: Literal["to_be_confirmed"] | None
+
+
+def saved_searches(kb: OpenKnowledgeBase) -> SearchesRecord:
+    """The saved searches of the knowledge base."""
+    return SearchesRecord(kb.engine)
+
+
+def mailer(kb: OpenKnowledgeBase) -> SmtpMailer | None:
+    """What sends mails; null where no mail server is set.
+
+    Raises:
+        StoreError: It is set wrongly, which is for whoever runs the service to read.
+    """
+    try:
+        return make_mailer(kb.settings)
+    except UsageError as error:
+        raise StoreError(str(error)) from None
+
+
+Searches = Annotated[SearchesRecord, Depends(saved_searches)]
+OpenMailer = Annotated[SmtpMailer | None, Depends(mailer)]
+
+
+@router.post(
+    "/searches",
+    status_code=201,
+    response_model=CreatedSearch,
+    responses=problems(413, 422, 503),
+    summary="Save a search",
+)
+def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
+    asked: SearchRequest,
+    visibilities: CallerVisibilities,
+    kb: OpenKnowledgeBase,
+    searches: Searches,
+    post: OpenMailer,
+    tasks: BackgroundTasks,
+) -> JSONResponse:
+    """Save a search and give it secret addresses, to subscribe to in a calendar or feed reader.
+
+    Where an `email` is given, one mail asks whoever reads it to confirm. The answer is the same
+    for every address: it does not tell whether one is known.
+    """
+    if asked.email and post is None:
+        raise UsageError("email: this service sends no mails at present; leave it out.")
+    now = kb.clock()
+    search, secret = create(
+        searches,
+        NewSearch(
+            name=asked.name,
+            query=CallQuery.from_values(asked.query),
+            language=asked.language,
+            visibility=_narrowest(visibilities),
+            address=asked.email or "",
+        ),
+        now,
+        CallRecords(kb.engine).newest_news(),
+    )
+    if asked.email and post is not None:
+        # After the answer, whose time would tell whether there was anything to send.
+        tasks.add_task(_ask, kb, searches, post, search.id)
+    return JSONResponse(
+        _created(search, secret, kb, email=bool(asked.email)),
+        status_code=201,
+        headers={"Cache-Control": "no-store"},
+        background=tasks,
+    )
+
+
+@router.delete(
+    "/searches/{secret}",
+    status_code=204,
+    responses=problems(404, 422),
+    summary="Delete a saved search",
+)
+def delete_search(secret: Secret, searches: Searches) -> Response:
+    """Delete the search with this secret: its addresses stop working and no digest is sent."""
+    if not revoke(searches, secret):
+        raise NotFoundError("There is no saved search with this secret, or it was deleted.")
+    return Response(status_code=204)
+
+
+@router.get("/searches/confirm/{token}", include_in_schema=False)
+def ask_to_confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
+    """Show a button. Programs that check mails follow links: looking changes nothing."""
+    search = searches.asked_for(token, kb.clock())
+    if search is None:
+        return _page(_EXPIRED, status=404)
+    return _page(_CONFIRM, button=True, name=search.name)
+
+
+@router.post("/searches/confirm/{token}", include_in_schema=False)
+def confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
+    """Confirm the address that was asked with this token."""
+    if not searches.confirm(token, kb.clock()):
+        return _page(_EXPIRED, status=404)
+    return _page(_CONFIRMED)
+
+
+@router.get("/unsubscribe/{token}", include_in_schema=False)
+async def ask_to_unsubscribe(token: Token) -> HTMLResponse:
+    """Show a button, whatever the token: looking changes nothing and tells nothing."""
+    del token
+    return _page(_UNSUBSCRIBE, button=True)
+
+
+@router.post("/unsubscribe/{token}", include_in_schema=False)
+def unsubscribe(token: Token, searches: Searches) -> HTMLResponse:
+    """Erase the address whose mails hold this token (RFC 8058); it may be done before."""
+    searches.erase_address_of(token)
+    return _page(_UNSUBSCRIBED)
+
+
+def saved_search(secret: Secret, searches: Searches) -> SavedSearch:
+    """The search whose addresses hold a secret, for routes that serve its feeds.
+
+    Raises:
+        NotFoundError: There is none, or it was deleted.
+    """
+    search = resolve(searches, secret)
+    if search is None:
+        raise NotFoundError("There is no feed at this address; its search may have been deleted.")
+    return search
+
+
+def _narrowest(visibilities: tuple[Visibility, ...]) -> Visibility:
+    return max(visibilities, key=list(Visibility).index, default=Visibility.PUBLIC)
+
+
+def _ask(kb: KnowledgeBase, searches: SearchesRecord, post: SmtpMailer, search_id: int) -> None:
+    try:
+        public_url = public_address(kb.settings.public_url)
+        ask_address(searches, post, search_id, public_url, kb.clock())
+    except (MailRefusedError, MailDoubtfulError) as error:
+        _log.warning("The question to the address of search %d: %s", search_id, error)
+
+
+def _created(search: SavedSearch, secret: str, kb: KnowledgeBase, *, email: bool) -> dict[str, Any]:
+    base = f"{kb.settings.public_url.rstrip('/')}/v1/feeds/{secret}"
+    return {
+        "name": search.name,
+        "query": dict(search.query),
+        "language": search.language,
+        "created": search.created.isoformat(timespec="seconds"),
+        "secret": secret,
+        "feeds": {"ics": f"{base}/calls.ics", "atom": f"{base}/calls.atom"},
+        "email": "to_be_confirmed" if email else None,
+    }
+
+
+# Each: the words above in French and English, and those of the button.
+_CONFIRM = (
+    ("Recevoir les alertes de cette recherche", "Confirmer l'adresse"),
+    ("Receive the alerts of this search", "Confirm the address"),
+)
+_CONFIRMED = (
+    ("L'adresse est confirmée : elle recevra les alertes.", ""),
+    ("The address is confirmed: it will receive the alerts.", ""),
+)
+_EXPIRED = (
+    ("Ce lien n'est plus valable. Enregistrez la recherche à nouveau.", ""),
+    ("This link is not valid any more. Save the search again.", ""),
+)
+_UNSUBSCRIBE = (
+    ("Ne plus recevoir d'alertes et effacer l'adresse", "Effacer l'adresse"),
+    ("Receive no more alerts and erase the address", "Erase the address"),
+)
+_UNSUBSCRIBED = (
+    ("L'adresse est effacée : plus rien ne lui sera envoyé.", ""),
+    ("The address is erased: nothing more will be sent to it.", ""),
+)
+_STYLE = "body{font-family:sans-serif;line-height:1.5;max-width:36em;margin:3em auto;padding:0 1em}"
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def _page(
+    words: tuple[tuple[str, str], tuple[str, str]],
+    *,
+    button: bool = False,
+    name: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    """A page in both languages, French first, with a button each that posts to its own address."""
+    parts = []
+    for language, (said, action) in zip(("fr", "en"), words, strict=True):
+        form = f'<form method="post"><button>{escape(action)}</button></form>' if button else ""
+        of = f"<p><strong>{escape(name)}</strong></p>" if name else ""
+        parts.append(f'<section lang="{language}"><h1>{escape(said)}</h1>{of}{form}</section>')
+    html = (
+        '<!doctype html>\n<html lang="fr">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="robots" content="noindex">\n'
+        f"<title>Opération Milliard</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{''.join(parts)}\n</body>\n</html>\n"
+    )
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(html, status, headers=headers)

@@ -1,0 +1,34 @@
+"""Everything that is known of one call: its fields, the sentences behind them, its history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kb.calls.why import cite_fact
+from kb.shapes import call_detail_json
+
+if TYPE_CHECKING:
+    from kb.bootstrap import KnowledgeBase
+    from kb.calls.finder import CallHit
+    from kb.model import Citation, Fact, Visibility
+
+
+def cited_facts(kb: KnowledgeBase, hit: CallHit) -> list[tuple[Fact, Citation]]:
+    """The facts that were taken from a call's text, each with its sentence as a citation.
+
+    A fact whose sentence is not on its page any more is left out, like any quote that fails.
+    """
+    if not hit.call.facts:
+        return []
+    passages = kb.record.passages(hit.document)
+    found = [(fact, cite_fact(kb.record, hit.document, passages, fact)) for fact in hit.call.facts]
+    return [(fact, citation) for fact, citation in found if citation is not None]
+
+
+def detail_json(
+    kb: KnowledgeBase, hit: CallHit, visibilities: tuple[Visibility, ...], language: str
+) -> dict[str, Any]:
+    """A call as every door shows it in full."""
+    generation = kb.record.current_id() or 0
+    history = kb.calls.news(generation, visibilities, document_ids=[hit.document.id])
+    return call_detail_json(hit, language, cited_facts(kb, hit), history)

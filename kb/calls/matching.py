@@ -1,0 +1,167 @@
+"""Which calls saved searches find now and what is new in them, read once for equal searches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from kb.analysis import neighbours, term_number, terms
+from kb.calls.dates import brussels_day
+from kb.calls.query import CallQuery
+from kb.language import detect
+from kb.lexicon.artefact import LANGUAGES
+from kb.lexicon.query import query_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from kb.calls.finder import CallHit
+    from kb.calls.news import CallNews
+    from kb.model import Call, Document, Visibility
+    from kb.record.searches import SavedSearch
+
+# A deadline is near, and told of, from here on.
+REMINDER = timedelta(days=7)
+# A question ranks every call and leaves none out. People are written to about those that rank high
+# and say something of what was asked: so many at most, which nobody has measured yet.
+BEST = 50
+MOST = 20_000
+
+
+class Finder(Protocol):
+    """Finds calls (``kb.calls.finder.CallFinder``)."""
+
+    def all(
+        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
+    ) -> list[CallHit]:
+        """Every call that a query finds, at most so many, in its order."""
+        ...
+
+
+class Calls(Protocol):
+    """Reads calls and their news (``kb.record.calls.CallRecords``)."""
+
+    def news(
+        self,
+        generation: int,
+        visibilities: Collection[Visibility] | None,
+        *,
+        after_id: int | None = None,
+    ) -> list[CallNews]:
+        """The news after a number, in their order."""
+        ...
+
+    def of(
+        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+    ) -> dict[str, Document]:
+        """The documents that are calls, by id, each with its call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where calls are read: ``generation`` is null where nothing was ingested yet."""
+
+    finder: Finder
+    calls: Calls
+    generation: int | None
+
+
+class Matches:
+    """Answers for saved searches at one moment; what a search may not see is not there."""
+
+    def __init__(self, shelf: Shelf, now: datetime) -> None:
+        self.now = now
+        self._shelf = shelf
+        self._news: dict[tuple[Visibility, int], list[CallNews]] = {}
+        self._found: dict[tuple[Visibility, str], dict[str, Call]] = {}
+
+    def news(self, search: SavedSearch) -> list[CallNews]:
+        """The news that were not looked at yet for a search."""
+        generation = self._shelf.generation
+        if generation is None:
+            return []
+        asked = (search.visibility, search.told_until)
+        if asked not in self._news:
+            self._news[asked] = self._shelf.calls.news(
+                generation, search.visibilities, after_id=search.told_until
+            )
+        return self._news[asked]
+
+    def found(self, search: SavedSearch, *, near: bool) -> dict[str, Call]:
+        """The calls that a search finds, by document id.
+
+        ``near`` says that those with a deadline within ``REMINDER`` will do: without news, most
+        runs look for nothing else.
+
+        Raises:
+            UsageError: Its query can't be understood any more.
+        """
+        query = replace(CallQuery.from_values(search.query), sort=None)
+        if near and not query.query:
+            query = self._narrowed(query)
+        if self._shelf.generation is None or _is_empty(query):
+            return {}
+        asked = (search.visibility, json.dumps(query.as_values(), sort_keys=True))
+        if asked not in self._found:
+            self._found[asked] = self._read(query, search.visibilities)
+        return self._found[asked]
+
+    def others(self, search: SavedSearch, document_ids: Collection[str]) -> dict[str, Call]:
+        """Calls by document id, whether or not a search finds them."""
+        generation = self._shelf.generation
+        if generation is None or not document_ids:
+            return {}
+        read = self._shelf.calls.of(generation, sorted(document_ids), search.visibilities)
+        return {key: document.call for key, document in read.items() if document.call is not None}
+
+    def _narrowed(self, query: CallQuery) -> CallQuery:
+        first, last = brussels_day(self.now), brussels_day(self.now + REMINDER)
+        return replace(
+            query,
+            deadline_after=max(filter(None, (first, query.deadline_after))),
+            deadline_before=min(filter(None, (last, query.deadline_before))),
+        )
+
+    def _read(self, query: CallQuery, visibilities: tuple[Visibility, ...]) -> dict[str, Call]:
+        most = BEST if query.query else MOST
+        hits = self._shelf.finder.all(query, visibilities, self.now, most)
+        if query.query:
+            asked = _Asked(query.query)
+            hits = [hit for hit in hits if hit.score is not None and asked.is_said(hit)]
+        return {hit.document.id: hit.call for hit in hits}
+
+
+def _is_empty(query: CallQuery) -> bool:
+    after, before = query.deadline_after, query.deadline_before
+    return after is not None and before is not None and after > before
+
+
+class _Asked:
+    """The words of a question, in the languages of those who answer."""
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+        self._language = detect(question)
+        self._terms: dict[str, frozenset[int]] = {}
+
+    def is_said(self, hit: CallHit) -> bool:
+        """Whether a call's title or best sentences hold a word of the question, or its like."""
+        texts = [(hit.call.title, hit.document.language)]
+        texts += [(citation.quote, citation.passage.language) for citation in hit.why]
+        return any(self._numbers(text, language) & self._in(language) for text, language in texts)
+
+    def _in(self, language: str) -> frozenset[int]:
+        if language not in self._terms:
+            target = language if language in LANGUAGES else self._language
+            asked = query_terms(self._question, self._language, target)
+            self._terms[language] = frozenset(asked.indices)
+        return self._terms[language]
+
+    @staticmethod
+    def _numbers(text: str, language: str) -> set[int]:
+        said = terms(text, language)
+        return {term_number(term) for term in (*said, *neighbours(said))}

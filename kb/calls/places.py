@@ -1,0 +1,21 @@
+"""Countries as calls name them: ISO 3166 codes, ``EU`` for every Member State, ``ANY``."""
+
+from __future__ import annotations
+
+EU, ANY = "EU", "ANY"
+_STATES = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE"
+MEMBER_STATES = frozenset(_STATES.split())
+# The Commission writes EL for Greece; ISO 3166 has GR.
+_ALSO = {"EL": "GR", "UK": "GB"}
+
+
+def country_code(text: str) -> str:
+    """A country code as calls hold it: capitals, and ISO 3166 where the Commission differs."""
+    code = text.strip().upper()
+    return _ALSO.get(code, code)
+
+
+def accepting(country: str) -> tuple[str, ...]:
+    """The values of ``countries`` by which a call is open to an applicant from a country."""
+    code = country_code(country)
+    return (code, EU, ANY) if code in MEMBER_STATES else (code, ANY)

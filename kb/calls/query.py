@@ -1,0 +1,157 @@
+"""What someone looks for among calls, as every door takes it and saved searches keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime  # noqa: TC003 -- pydantic reads dataclass fields at run time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kb.errors import UsageError
+from kb.model import Applicant, CallFilters, CallStatus, Filters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kb.model import Visibility
+
+MAX_TEXT = 1000
+MAX_VALUES = 50
+MAX_MONEY = 10**15
+
+
+class Sort(StrEnum):
+    """The order of calls; those without what they are sorted by come last.
+
+    ``deadline`` begins with the next one, and those that have passed follow, latest first.
+    ``budget`` begins with the largest, ``newest`` with what opened or was first seen last.
+    """
+
+    RELEVANCE = "relevance"
+    DEADLINE = "deadline"
+    BUDGET = "budget"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class CallQuery:
+    """A question and filters; names are those of the options and parameters at every door.
+
+    Without ``sort``, relevance counts where there is a question, else the deadline.
+    """
+
+    query: str = ""
+    status: tuple[CallStatus, ...] = ()
+    programme: tuple[str, ...] = ()
+    action_type: tuple[str, ...] = ()
+    applicant: tuple[Applicant, ...] = ()
+    country: tuple[str, ...] = ()
+    theme: tuple[str, ...] = ()
+    deadline_after: date | None = None
+    deadline_before: date | None = None
+    budget_min: int | None = None
+    budget_max: int | None = None
+    sort: Sort | None = None
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> CallQuery:
+        """Make a query of named values; lists may be given as one text with commas.
+
+        Raises:
+            UsageError: A name is unknown, or a value is out of range; the message names it.
+        """
+        split = {name: _listed(name, value) for name, value in values.items() if value is not None}
+        unknown = sorted(set(split) - {field.name for field in fields(cls)})
+        if unknown:
+            known = ", ".join(field.name for field in fields(cls))
+            raise UsageError(f"Calls can't be narrowed by {unknown[0]!r}; known are {known}.")
+        try:
+            made = _QUERY.validate_python(split)
+        except ValidationError as error:
+            raise UsageError(_problem(error)) from None
+        made.check()
+        return made
+
+    def as_values(self) -> dict[str, Any]:
+        """The values that say something, as JSON takes them; ``from_values`` reads them."""
+        values: dict[str, Any] = _QUERY.dump_python(self, mode="json")
+        return {name: value for name, value in values.items() if value not in (None, [], "")}
+
+    def check(self) -> None:
+        """Refuse what can't be meant.
+
+        Raises:
+            UsageError: A text is too long, there are too many values, or a range is empty.
+        """
+        if len(self.query) > MAX_TEXT:
+            raise UsageError(f"query has {len(self.query)} characters; at most {MAX_TEXT}.")
+        for name in _LISTS:
+            found = getattr(self, name)
+            if len(found) > MAX_VALUES or any(len(value) > MAX_TEXT for value in found):
+                raise UsageError(f"{name} has too many or too long values; at most {MAX_VALUES}.")
+        for name in ("budget_min", "budget_max"):
+            amount = getattr(self, name)
+            if amount is not None and not 0 <= amount <= MAX_MONEY:
+                raise UsageError(f"{name} is {amount}; it must lie between 0 and {MAX_MONEY}.")
+        _check_order("budget", self.budget_min, self.budget_max, "min", "max")
+        _check_order("deadline", self.deadline_after, self.deadline_before, "after", "before")
+
+    @property
+    def order(self) -> Sort:
+        """The order that is meant."""
+        return self.sort or (Sort.RELEVANCE if self.query.strip() else Sort.DEADLINE)
+
+    def filters(self, now: datetime, visibilities: tuple[Visibility, ...]) -> Filters:
+        """The same as the index takes it, at a moment and for a caller."""
+        call = CallFilters(
+            now=now,
+            statuses=self.status,
+            programmes=self.programme,
+            action_types=self.action_type,
+            applicants=self.applicant,
+            countries=self.country,
+            themes=self.theme,
+            deadline_after=self.deadline_after,
+            deadline_before=self.deadline_before,
+            budget_min=self.budget_min,
+            budget_max=self.budget_max,
+        )
+        return Filters(visibilities=visibilities, call=call)
+
+
+_LISTS = ("status", "programme", "action_type", "applicant", "country", "theme")
+# A programme's or theme's own name may hold a comma; codes never do.
+_WITH_COMMAS = ("status", "applicant", "country")
+_QUERY = TypeAdapter(CallQuery)
+
+
+def _listed(name: str, value: Any) -> Any:
+    if name not in _LISTS:
+        return value
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(each, str) for each in values):
+        raise UsageError(f"{name} is {value!r}; it must be a text or a list of texts.")
+    if name in _WITH_COMMAS:
+        values = [part.strip() for each in values for part in str(each).split(",") if part.strip()]
+    if name in {"status", "applicant"}:
+        values = [each.lower().replace("-", "_") for each in values]
+    if name == "country":
+        values = [each.upper() for each in values]
+    return values
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "query"
+    choices = {"status": CallStatus, "applicant": Applicant, "sort": Sort}
+    if name in choices:
+        known = ", ".join(str(value) for value in choices[name])
+        return f"{name} is {first['input']!r}; it must be one of {known}."
+    return f"{name} is {first['input']!r}: {first['msg']}."
+
+
+def _check_order(name: str, low: Any, high: Any, first: str, last: str) -> None:
+    if low is not None and high is not None and low > high:
+        raise UsageError(f"{name}_{first} is {low}, after {name}_{last}, which is {high}.")

@@ -1,0 +1,166 @@
+"""The calls of a query as files that others read: calendar, feed, table, lines of JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kb.calls.atom import FeedItem, feed
+from kb.calls.export import to_csv, to_jsonl, to_xlsx
+from kb.calls.ics import CalendarCall, calendar, dropped
+from kb.calls.news import NewsKind
+from kb.errors import UsageError
+from kb.model import CallStatus
+from kb.shapes import call_hit_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from kb.bootstrap import KnowledgeBase
+    from kb.calls.finder import CallHit
+    from kb.calls.news import CallNews
+    from kb.calls.query import CallQuery
+    from kb.model import Call, Document, Visibility
+
+# A table holds every result up to so many; more than Excel opens gladly.
+MOST = 20_000
+# A calendar with more events is none that anybody reads.
+MOST_EVENTS = 2_000
+MOST_ENTRIES = 100
+# How long a withdrawn call stays in a calendar as cancelled, and news in a feed.
+REMEMBERED = timedelta(days=90)
+FOLLOWED = (CallStatus.OPEN, CallStatus.FORTHCOMING)
+_ENDINGS = {NewsKind.CLOSED, NewsKind.GONE}
+_NAMES = {"fr": "Appels à projets", "en": "Calls for proposals"}
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/x-ndjson",
+    "ics": "text/calendar; charset=utf-8",
+    "atom": "application/atom+xml; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """For whom a file is written: what they may see, when, in which language.
+
+    ``name`` is the calendar's or feed's; ``url_of`` gives the address of a call's page by the id of
+    its document, where its source gives none; ``self_url`` is where the file itself is read.
+    """
+
+    visibilities: tuple[Visibility, ...]
+    now: datetime
+    language: str
+    self_url: str = ""
+    name: str = ""
+    url_of: Callable[[str], str] = lambda document_id: f"/v1/documents/{document_id}"
+
+    @property
+    def title(self) -> str:
+        """The name, or what the file holds."""
+        return self.name or _NAMES[self.language]
+
+
+def written(kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str) -> bytes:
+    """Write the calls of a query in one of the ``MEDIA_TYPES``.
+
+    Calendars and feeds hold what is open and forthcoming unless the query says otherwise.
+
+    Raises:
+        UsageError: There is no such form.
+    """
+    if form not in MEDIA_TYPES:
+        raise UsageError(f"Calls can't be written as {form!r}; choose {', '.join(MEDIA_TYPES)}.")
+    if form == "ics":
+        return _calendar(kb, _followed(asked), telling)
+    if form == "atom":
+        return _feed(kb, _followed(asked), telling)
+    hits = kb.finder.all(asked, telling.visibilities, telling.now, MOST)
+    shown = [call_hit_json(hit, telling.language) for hit in hits]
+    if form == "csv":
+        return to_csv(shown, telling.language)
+    return to_xlsx(shown, telling.language) if form == "xlsx" else to_jsonl(shown)
+
+
+def _followed(asked: CallQuery) -> CallQuery:
+    return asked if asked.status else replace(asked, status=FOLLOWED)
+
+
+def _calendar(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
+    hits = kb.finder.matches(asked, telling.visibilities, telling.now, MOST_EVENTS)
+    hits = [*hits, *_withdrawn(kb, asked, telling)]
+    generation = kb.record.current_id() or 0
+    earlier = kb.calls.earlier(generation, [hit.document.id for hit in hits])
+    return calendar(
+        [_event(hit.document, hit.call, earlier.get(hit.document.id, [])) for hit in hits],
+        telling.now,
+        language=telling.language,
+        name=telling.title,
+        url_of=telling.url_of,
+    )
+
+
+def _event(document: Document, call: Call, earlier: Sequence[Call]) -> CalendarCall:
+    lost = {place: at for before in earlier for place, at in dropped(before, call)}
+    return CalendarCall(
+        call, document.id, document.version, document.ingested, tuple(sorted(lost.items()))
+    )
+
+
+def _withdrawn(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> list[CallHit]:
+    """Calls of the query that ceased to be listed: whoever had them in a calendar is told."""
+    gone = {news.document_id for news in _news(kb, telling) if news.kind is NewsKind.GONE}
+    if not gone:
+        return []
+    every = replace(asked, status=(CallStatus.CLOSED,))
+    found = kb.finder.matches(every, telling.visibilities, telling.now, MOST_EVENTS)
+    return [hit for hit in found if hit.document.id in gone]
+
+
+def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
+    """News of the calls that match now; also how a call ended that matched but for its status."""
+    told = _news(kb, telling)
+    every = replace(asked, status=())
+    among = {each.document_id for each in told}
+    found = kb.finder.matches(every, telling.visibilities, telling.now, MOST) if told else []
+    calls = {hit.document.id: hit for hit in found if hit.document.id in among}
+    items = [
+        FeedItem(each, calls[each.document_id].call)
+        for each in reversed(told)
+        if each.document_id in calls
+        and (each.kind in _ENDINGS or _has_status(calls[each.document_id], asked))
+    ][:MOST_ENTRIES]
+    return feed(
+        items,
+        feed_id=telling.self_url or "urn:operation-milliard:calls",
+        self_url=telling.self_url,
+        title=telling.title,
+        updated=max((item.news.at for item in items), default=_begun(telling.now)),
+        now=telling.now,
+        language=telling.language,
+        url_of=telling.url_of,
+    )
+
+
+def _news(kb: KnowledgeBase, telling: Telling) -> list[CallNews]:
+    generation = kb.record.current_id()
+    if generation is None:
+        return []
+    since = telling.now - REMEMBERED
+    return kb.calls.news(generation, telling.visibilities, since=since)
+
+
+def _has_status(hit: CallHit, asked: CallQuery) -> bool:
+    """Whether a call has a status that is asked for; open includes closing soon."""
+    mine = {hit.status.status}
+    if CallStatus.CLOSING_SOON in mine:
+        mine.add(CallStatus.OPEN)
+    return bool(mine & set(asked.status))
+
+
+def _begun(now: datetime) -> datetime:
+    """The moment of an empty feed: it stays the same all day, so that its bytes do."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,120 @@
+"""Which sentences of a call speak for it, as verified citations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from kb.analysis import SparseTerms, neighbours, term_number, terms
+from kb.answers.quoting import is_evidence, quotable
+from kb.answers.verify import quote_spans, verify
+from kb.language import detect
+from kb.lexicon.artefact import LANGUAGES
+from kb.lexicon.query import query_terms
+from kb.model import Citation, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kb.answers.quoting import Quotable
+    from kb.model import Document, Fact, Hit, Passage
+    from kb.record.reading import Record
+
+MOST = 2
+# A second sentence is shown if it says this share of what the first says.
+_WORTH_SHOWING = 0.6
+
+Rarity = Callable[[SparseTerms], Mapping[int, float]]
+
+
+class Why:
+    """Chooses, for one question, the sentences of a passage that say most of it.
+
+    By the weights of the lexical leg, translations included: a call in English is shown by the
+    sentence that says in English what was asked in French. Reading the sentences with the
+    cross-encoder instead would take half a second a page of results.
+    """
+
+    def __init__(self, question: str, rarity: Rarity) -> None:
+        self._language = detect(question)
+        self._question = question
+        self._rarity = rarity
+        self._weights: dict[str, dict[int, float]] = {}
+
+    def sentences(self, passage: Passage) -> list[Quotable]:
+        """The best sentences of a passage, best first; the first ones where none says anything."""
+        if not is_evidence(passage):
+            return []
+        weights = self._weights_in(passage.language)
+        found = [
+            (_said(passage, quote, weights), -at, quote)
+            for at, quote in enumerate(quotable(passage))
+        ]
+        found.sort(key=lambda item: item[:2], reverse=True)
+        if not found:
+            return []
+        best = found[0][0]
+        return [quote for said, _, quote in found[:MOST] if said >= _WORTH_SHOWING * best > 0] or [
+            max(found, key=lambda item: item[1])[2]
+        ]
+
+    def _weights_in(self, language: str) -> dict[int, float]:
+        if language not in self._weights:
+            target = language if language in LANGUAGES else self._language
+            asked = query_terms(self._question, self._language, target)
+            rare = self._rarity(asked)
+            self._weights[language] = {
+                number: weight * rare[number]
+                for number, weight in zip(asked.indices, asked.values, strict=True)
+            }
+        return self._weights[language]
+
+
+def _said(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> float:
+    said = terms(quote.text(passage), passage.language)
+    numbers = {term_number(term) for term in (*said, *neighbours(said))}
+    return sum(weights.get(number, 0.0) for number in numbers)
+
+
+def cite_hits(record: Record, why: Why, hits: Sequence[Hit]) -> dict[str, tuple[Citation, ...]]:
+    """Citations by document id for the passages by which documents were found."""
+    wanted = [
+        (hit.document, hit.passage, spans, quote.text(hit.passage))
+        for hit in hits
+        for quote in why.sentences(hit.passage)
+        if (spans := tuple(s for part in quote.parts for s in quote_spans(hit.passage, *part)))
+    ]
+    return _verified(record, wanted)
+
+
+def cite_fact(
+    record: Record, document: Document, passages: Sequence[Passage], fact: Fact
+) -> Citation | None:
+    """The sentence from which a field of a call was taken; nothing if it is not there any more."""
+    for passage in passages:
+        for span in passage.spans:
+            if span.number == fact.page and span.start <= fact.start < span.end:
+                place = Span(span.page, span.page_label, span.section, fact.start, fact.end)
+                return _cited(record, document, passage, place)
+    return None
+
+
+def _cited(record: Record, document: Document, passage: Passage, place: Span) -> Citation | None:
+    texts = record.page_texts([(document.id, document.version, place.number)])
+    page = texts.get((document.id, document.version, place.number), "")
+    quote = page[place.start : place.end]
+    found = _verified(record, [(document, passage, (place,), quote)])
+    return next(iter(found.get(document.id, ())), None)
+
+
+def _verified(
+    record: Record, wanted: Sequence[tuple[Document, Passage, tuple[Span, ...], str]]
+) -> dict[str, tuple[Citation, ...]]:
+    holds = verify(record, [(passage, spans, quote) for _, passage, spans, quote in wanted])
+    cited: dict[str, tuple[Citation, ...]] = {}
+    for (document, passage, spans, quote), sound in zip(wanted, holds, strict=True):
+        if sound:
+            before = cited.get(document.id, ())
+            new = Citation(len(before) + 1, passage, document, spans, quote, verified=True)
+            cited[document.id] = (*before, new)
+    return cited

@@ -1,0 +1,332 @@
+"""Calls in the system of record: what is known of each, its sources' records, and its news."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import delete, func, insert, select
+
+from kb.calls.news import CallNews, NewsKind
+from kb.model import Call
+from kb.record import rows
+from kb.record.schema import (
+    call_checks,
+    call_news,
+    calls,
+    documents,
+    members,
+    passages,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine, Row, Select
+
+    from kb.calls.news import Difference
+    from kb.model import Document, Visibility
+
+_CALL = TypeAdapter(Call)
+# The database takes only so many parameters in one statement.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as a version holds it: the call, and the records that it was merged from, as JSON."""
+
+    call: Call
+    records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """A call that a source is known to list, and the status that it was last said to have."""
+
+    identifier: str
+    title: str
+    programme_id: str | None
+    url: str | None
+    languages: tuple[str, ...]
+    said: str | None
+
+
+def call_key(identifier: str) -> str:
+    """The key under which records of several sources are one call."""
+    return identifier.strip().casefold()
+
+
+def call_of(text: str) -> Call:
+    """The call that a row of ``calls`` keeps."""
+    return _CALL.validate_json(text)
+
+
+def call_json(call: Call) -> str:
+    """A call as ``calls`` keeps it."""
+    return _CALL.dump_json(call).decode()
+
+
+def with_call(document: Document, row: Row[Any]) -> Document:
+    """A document with the call of its row, which is joined with ``calls`` and may have none."""
+    return document if row.call is None else replace(document, call=call_of(row.call))
+
+
+def write_call(connection: Connection, version_key: int, stored: StoredCall) -> None:
+    """Write what is known of a call beside its version."""
+    connection.execute(
+        insert(calls).values(
+            version_key=version_key,
+            key=call_key(stored.call.identifier),
+            call=call_json(stored.call),
+            records=zlib.compress(stored.records, 6),
+        )
+    )
+
+
+def stored_call(connection: Connection, version_key: int) -> StoredCall | None:
+    """What is known of the call of a version, with its records."""
+    row = connection.execute(select(calls).where(calls.c.version_key == version_key)).first()
+    return None if row is None else StoredCall(call_of(row.call), zlib.decompress(row.records))
+
+
+def write_news(
+    connection: Connection,
+    generation: int,
+    at: datetime,
+    told: Iterable[tuple[str, Difference]],
+) -> None:
+    """Write what changed of each document, in the order given."""
+    values = [
+        {
+            "generation": generation,
+            "document_id": document_id,
+            "at": rows.naive(at),
+            "kind": difference.kind,
+            "field": difference.field,
+            "before": difference.before,
+            "after": difference.after,
+        }
+        for document_id, difference in told
+    ]
+    if values:
+        connection.execute(insert(call_news), values)
+
+
+def write_checks(connection: Connection, checked: Mapping[tuple[str, str, str], datetime]) -> None:
+    """Note when sources were last looked at, by (document id, source, language); never earlier."""
+    for (document_id, source, language), moment in checked.items():
+        mine = (
+            call_checks.c.document_id == document_id,
+            call_checks.c.source == source,
+            call_checks.c.language == language,
+        )
+        known = connection.scalar(select(call_checks.c.checked).where(*mine))
+        new = rows.naive(moment)
+        if known is not None and known >= new:
+            continue
+        connection.execute(delete(call_checks).where(*mine))
+        connection.execute(
+            insert(call_checks).values(
+                document_id=document_id, source=source, language=language, checked=new
+            )
+        )
+
+
+class CallRecords:
+    """Answers questions about calls; as in ``Record``, what may not be seen is not there."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def of(
+        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+    ) -> dict[str, Document]:
+        """The current versions of these documents that are calls, each with its call."""
+        found: dict[str, Document] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(document_ids), _BATCH):
+                part = document_ids[start : start + _BATCH]
+                query = _current(generation, visibilities).where(documents.c.id.in_(part))
+                for document in _with_calls(connection, query):
+                    found[document.id] = document
+        return found
+
+    def documents_of(
+        self, generation: int, passage_ids: Sequence[str], visibilities: Collection[Visibility]
+    ) -> dict[str, str]:
+        """The document ids of passages by passage id."""
+        query = (
+            _current(generation, visibilities)
+            .join(passages, passages.c.version_key == versions.c.key)
+            .where(passages.c.id.in_(passage_ids))
+            .with_only_columns(passages.c.id, versions.c.document_id)
+        )
+        with self._engine.connect() as connection:
+            return {row.id: row.document_id for row in connection.execute(query)}
+
+    def heads(self, generation: int, document_ids: Sequence[str]) -> list[str]:
+        """The ids of the first passages of these documents."""
+        query = (
+            select(passages.c.id)
+            .join(members, members.c.version_key == passages.c.version_key)
+            .join(versions, versions.c.key == members.c.version_key)
+            .where(members.c.generation == generation, members.c.current)
+            .where(passages.c.ordinal == 0, versions.c.document_id.in_(document_ids))
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def by_identifier(
+        self, generation: int, identifier: str, visibilities: Collection[Visibility]
+    ) -> Document | None:
+        """The call of an identifier, whatever its case."""
+        query = _current(generation, visibilities).where(calls.c.key == call_key(identifier))
+        with self._engine.connect() as connection:
+            return next(iter(_with_calls(connection, query)), None)
+
+    def earlier(self, generation: int, document_ids: Sequence[str]) -> dict[str, list[Call]]:
+        """The calls of the versions before the current ones, oldest first, by document id."""
+        found: dict[str, list[Call]] = {}
+        query = (
+            select(versions.c.document_id, calls.c.call)
+            .join(members, members.c.version_key == versions.c.key)
+            .join(calls, calls.c.version_key == versions.c.key)
+            .where(members.c.generation == generation, members.c.current.is_(False))
+            .order_by(versions.c.number)
+        )
+        with self._engine.connect() as connection:
+            for start in range(0, len(document_ids), _BATCH):
+                part = document_ids[start : start + _BATCH]
+                for row in connection.execute(query.where(versions.c.document_id.in_(part))):
+                    found.setdefault(row.document_id, []).append(call_of(row.call))
+        return found
+
+    def known(self, generation: int, source: str) -> list[KnownCall]:
+        """The calls that a source listed when it was last asked, for whoever asks it again."""
+        with self._engine.connect() as connection:
+            found = [call_of(row.call) for row in connection.execute(_current(generation, None))]
+        return [
+            KnownCall(
+                call.identifier,
+                call.title,
+                call.programme_id,
+                call.url,
+                tuple(each.language for each in listed),
+                listed[0].status,
+            )
+            for call in found
+            if (listed := [each for each in call.sources if each.name == source and not each.gone])
+        ]
+
+    def news(
+        self,
+        generation: int,
+        visibilities: Collection[Visibility] | None,
+        *,
+        since: datetime | None = None,
+        after_id: int | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> list[CallNews]:
+        """What changed in calls that can be seen, in the order in which it was found."""
+        query = _news(generation, visibilities)
+        if since is not None:
+            query = query.where(call_news.c.at >= rows.naive(since))
+        if after_id is not None:
+            query = query.where(call_news.c.id > after_id)
+        if document_ids is not None:
+            query = query.where(call_news.c.document_id.in_(document_ids))
+        with self._engine.connect() as connection:
+            return [_news_of(row) for row in connection.execute(query.order_by(call_news.c.id))]
+
+    def newest_news(self) -> int:
+        """The number of the latest news; whoever begins to listen hears what comes after it."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.max(call_news.c.id))) or 0
+
+
+def _current(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
+    query = (
+        select(versions, members.c.current, members.c.visibility, calls.c.call)
+        .join(members, members.c.version_key == versions.c.key)
+        .join(documents, documents.c.id == versions.c.document_id)
+        .join(calls, calls.c.version_key == versions.c.key)
+        .where(members.c.generation == generation, members.c.current, documents.c.removed.is_(None))
+        .order_by(versions.c.document_id)
+    )
+    if visibilities is None:
+        return query
+    return query.where(members.c.visibility.in_(list(visibilities)))
+
+
+def _with_calls(connection: Connection, query: Select[Any]) -> list[Document]:
+    found = connection.execute(query).all()
+    checked = _checks(connection, [row.document_id for row in found])
+    return [
+        replace(
+            rows.document_of(row),
+            call=_checked(call_of(row.call), checked.get(row.document_id, {})),
+        )
+        for row in found
+    ]
+
+
+def _checks(
+    connection: Connection, document_ids: Sequence[str]
+) -> dict[str, dict[tuple[str, str], datetime]]:
+    query = select(call_checks).where(call_checks.c.document_id.in_(document_ids))
+    found: dict[str, dict[tuple[str, str], datetime]] = {}
+    for row in connection.execute(query):
+        seen = found.setdefault(row.document_id, {})
+        seen[row.source, row.language] = row.checked.replace(tzinfo=UTC)
+    return found
+
+
+def _checked(row: Row[Any], checked: Mapping[tuple[str, str], datetime]) -> Call:
+    """The call of a row with the moments at which its sources were last looked at."""
+    call = call_of(row.call)
+    sources = tuple(
+        replace(
+            each, checked=max(each.checked, checked.get((each.name, each.language), each.checked))
+        )
+        for each in call.sources
+    )
+    return replace(call, sources=sources)
+
+
+def _news(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
+    query = (
+        select(call_news, versions.c.title, calls.c.call)
+        .join(versions, versions.c.document_id == call_news.c.document_id)
+        .join(members, members.c.version_key == versions.c.key)
+        .join(calls, calls.c.version_key == versions.c.key)
+        .join(documents, documents.c.id == versions.c.document_id)
+        .where(
+            members.c.generation == generation,
+            members.c.current,
+            documents.c.removed.is_(None),
+        )
+    )
+    if visibilities is None:
+        return query
+    return query.where(members.c.visibility.in_(list(visibilities)))
+
+
+def _news_of(row: Row[Any]) -> CallNews:
+    call = call_of(row.call)
+    return CallNews(
+        id=row.id,
+        document_id=row.document_id,
+        identifier=call.identifier,
+        title=row.title,
+        at=row.at.replace(tzinfo=UTC),
+        kind=NewsKind(row.kind),
+        field=row.field,
+        before=row.before,
+        after=row.after,
+    )
