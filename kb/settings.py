@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     dense_weight: float = Field(0.8, ge=0, le=10, description="Weight of the dense leg; lexical 1.")
     per_document: int = Field(3, ge=1, le=100, description="Passages shown of one document.")
     contact: str = Field("", description="Address that public sources are told when asked.")
+    source_pause: float = Field(1.0, ge=0, le=60, description="Seconds between two requests.")
     eu_portal_api: str = Field(EU_PORTAL_API, description="Search of the EU portal.")
     eu_portal_data: str = Field(EU_PORTAL_DATA, description="Data files of the EU portal.")
     aides_territoires_api: str = Field(AIDES_TERRITOIRES_API, description="Aides-territoires.")

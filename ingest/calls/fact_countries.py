@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from babel import Locale
 
+from ingest.calls.fact_words import PASSED_ON, phrases, plain, rules, words
 from kb.calls.places import ANY, EU, MEMBER_STATES
 
 if TYPE_CHECKING:
@@ -15,62 +16,106 @@ if TYPE_CHECKING:
 
     from ingest.calls.fact_statements import Statement
 
-# Conditions on a part of the consortium, on owners, subcontractors, places of work, exceptions.
+# Conditions on a part of the consortium, on owners, suppliers or places of work, and exceptions.
 _NOT_ALL = re.compile(
-    r"coordinators?\b|subcontract|third part|fstp|sub-?grant|procure|\bcontrol|\bown(?:ed|ership)|supplier|associated partner"
-    r"|at least|different (?:eligible )?(?:countr|member)|\bnot (?:be )?(?:eligible|established|listed)|\bnot\b|ineligible|non-eligible"
-    r"|\bunless\b|\bexcept|\bif\b|certain calls|in addition\b|may become|headquarter|deemed|\bpilots?\b|demonstrat|case stud"
-    r"|exclud|au moins|sauf|hormis|à l'exception|\bne sont pas\b|sous-traitan|\bmay (?:also )?participate\b|exceptionally"
-    r"|placement|secondment|holding|\bsame\b|\bfor proposals (?:in|under|on)\b|topics identified|(?:some|certain) topics|one of (?:the|its) (?:partners|beneficiaries)|lead applicant|import|third countries which|minimum"
-)
-_PLACED = r"(?:established|located|based|registered|residing|resident|incorporated|headquartered)"
-_WHO = (
-    r"(?:applicants?|beneficiar(?:y|ies)|participants?|contestants?|entit(?:y|ies)|organi[sz]ations?|they|it|institutions?|candidates?"
-    r"|companies|smes?|ngos?|bodies)"
-)
-_FR_WHO = r"(?:candidats?|porteurs?|structures?|associations?|organismes?|demandeurs?|bénéficiaires?|entreprises?|sociétés?)"
-_CUES = tuple(
-    re.compile(each)
-    for each in (
-        rf"participation\b[^.;]{{0,50}}\blimited to (?:legal )?entities {_PLACED} in",
-        rf"\b{_WHO}\b[^.:]{{0,80}}\b(?:must|should|shall|have to)(?: each| all)? (?:also )?be (?:legally )?{_PLACED}"
-        r"(?: \([^)]*\))?(?: either)? in",
-        rf"\b(?:to be eligible|in order to be eligible)\b.{{0,400}}?\bbe (?:\w+ )?{_PLACED}(?: \([^)]*\))? (?:either )?in",
-        rf"\b(?:open|limited|restricted|addressed) (?:only )?to\b[^.:]{{0,80}}\b(?:{_PLACED} in|from)\b",
-        rf"\b{_WHO}\b[^.:]{{0,60}}\bmust be\b[^.]{{0,250}}\b(?:organi[sz]ations?|entit(?:y|ies)|bod(?:y|ies)|establishments?|institutions?|compan(?:y|ies)|persons?)"
-        rf"\b,? (?:legally )?{_PLACED} in",
-        r"\beligible countries (?:are|include|comprise)?[ :]",
-        r"^\W*(?:\d[\d.]*\W*)?eligible countries\W*$",
-        rf"\b{_FR_WHO}\b[^.:]{{0,100}}\b(?:doi(?:t|vent)|devr(?:a|ont))\b[^.:]{{0,60}}\b(?:établie?s?|implantée?s?|située?s?|domiciliée?s?"
-        r"|basée?s?|immatriculée?s?|(?:leur|son|un) siège(?: social)?)\b",
+    PASSED_ON
+    + "|"
+    + phrases(
+        r"""coordinators?\b | lead applicant | associated partner | procure | supplier | import
+        one of (?:the|its) (?:partners|beneficiaries) | \bcontrol | \bown(?:ed|ership) | holding
+        at least | minimum | au moins | different (?:eligible )?(?:countr|member) | \bsame\b
+        \bnot\b | ineligible | non-eligible | exclud | \bexcept | exceptionally | \bunless\b
+        \bif\b
+        sauf | hormis | à l'exception | \bne sont pas\b | in addition\b | may become | deemed
+        \bmay (?:also )?participate\b | headquarter | third countries which | certain calls
+        topics identified | (?:some|certain) topics | \bfor proposals (?:in|under|on)\b
+        placement | secondment | \bpilots?\b | demonstrat | case stud"""
     )
-)  # fmt: skip
-_STOP = re.compile(r"\[\[|\(see |; ?(?:and )?(?:must|be|identify|have)\b|, and must\b|;identify")
+)
+_SOMEBODY = words(
+    """applicants? | beneficiar(?:y|ies) | participants? | contestants? | entit(?:y|ies) | they | it
+    organi[sz]ations? | institutions? | candidates? | compan(?:y|ies) | smes? | ngos? | bod(?:y|ies)
+    establishments? | (?:legal |natural )persons?"""
+)
+_CUES = rules(
+    r"participation\b[^.;]{0,50} limited to (?:legal )?entities <placed> in",
+    rf"{_SOMEBODY}[^.:]{{0,80}} <must>(?: each| all)? (?:also )?be (?:legally )?<placed>"
+    r"(?: \([^)]*\))?(?: either)? in",
+    r"\b(?:to be eligible|in order to be eligible)\b.{0,400}?\bbe (?:\w+ )?<placed>"
+    r"(?: \([^)]*\))? (?:either )?in",
+    r"\b(?:open|limited|restricted|addressed) (?:only )?to\b[^.:]{0,80} (?:<placed> in|from)\b",
+    rf"{_SOMEBODY}[^.:]{{0,60}} must be\b[^.]{{0,250}}{_SOMEBODY},? (?:legally )?<placed> in",
+    r"\beligible countries (?:are|include|comprise)?[ :]",
+    r"^\W*(?:\d[\d.]*\W*)?eligible countries\W*$",
+    r"<candidat>[^.:]{0,100} <doit>[^.:]{0,60} <établi>",
+    r"\b(?:associations?|entreprises?|sociétés?)\b[^.:]{0,100} <doit>[^.:]{0,60} <établi>",
+)
+_STOP = re.compile(r"\[\[|\(see |; ?(?:and )?(?:must|be|identify|have)\b|, and must\b")
 
 _GROUPS = (
-    ((EU,), re.compile(r"\b(?:eu|european union|union)? ?member states?\b(?! of (?:the )?(?!eu|european))|\bthe (?:eu|european union|union(?!'))\b"
-                       r"|\bcountries of the (?:eu|european union)\b|\beu countries\b"
-                       r"|\bétats? membres?\b|\bl'union européenne\b|\bl'ue\b")),
-    (("IS", "LI", "NO"), re.compile(r"(?<!listed )\beea (?:countries|states|members)|\beuropean economic area\b|\bespace économique européen\b")),
-    ((ANY,), re.compile(r"\banywhere in the world\b|\bany country\b|\ball countries of the world\b|\bn'importe quel pays\b")),
-)  # fmt: skip
-# What names fewer states than it seems, taken out before groups are looked for.
+    (
+        (EU,),
+        re.compile(
+            r"\b(?:eu|european union|union)? ?member states?\b(?! of (?:the )?(?!eu|european))|"
+            + words(
+                """(?:the|l') ?(?:eu|european union|union(?!'))(?!') | eu countries
+                countries of the (?:eu|european union) | états? membres?
+                l'union européenne | l'ue"""
+            )
+        ),
+    ),
+    (
+        ("IS", "LI", "NO"),
+        re.compile(
+            r"(?<!listed )\beea (?:countries|states|members)\b"
+            r"|\beuropean economic area\b|\bespace économique européen\b"
+        ),
+    ),
+    (
+        (ANY,),
+        re.compile(
+            words(
+                """anywhere in the world | any country | all countries of the world
+                n'importe quel pays"""
+            )
+        ),
+    ),
+)
+# What names fewer states than it seems, blanked before groups are looked for.
 _FEWER = re.compile(
-    r"\b(?:african union|edctp(?: association)?|mercosur|oecd|asean|au|council of europe|nato|efta)(?:'s)? (?:member )?(?:states?|countries|members?)"
-    r"|\bnon-?eu (?:member states?|countries)|\beu (?:candidate|acceding|neighbou?r\w*)|\b(?:outside|bordering|beyond) the (?:eu|european union)"
-    r"|\b(?:delegation|institution|law|funding|accession)s? (?:of|to|by|in) the (?:eu|european union)|accession to the eu"
+    r"\b(?:african union|edctp(?: association)?|mercosur|oecd|asean|au|council of europe|nato|efta)"
+    r"(?:'s)? (?:member )?(?:states?|countries|members?)"
+    r"|\bnon-?eu (?:member states?|countries)|\beu (?:candidate|acceding|neighbou?r\w*)"
+    r"|\b(?:outside|bordering|beyond|accession to) the (?:eu|european union|union)\b"
+    r"|\b(?:delegation|institution|law|funding|interest)s? (?:of|to|by|in) the"
+    r" (?:eu|european union|union)\b"
 )
 
 # Names that calls use beside those of the Unicode Locale Data.
 _ALSO = {
-    "the netherlands": "NL", "czech republic": "CZ", "slovak republic": "SK", "republic of korea": "KR", "uk": "GB",
-    "great britain": "GB", "turkey": "TR", "bosnia and herzegovina": "BA", "bosnia-herzegovina": "BA", "moldova": "MD",
-    "republic of moldova": "MD", "usa": "US", "united states of america": "US", "new-zealand": "NZ",
-    "republic of north macedonia": "MK", "faroe islands": "FO", "république tchèque": "CZ", "république de corée": "KR",
-}  # fmt: skip
-# Also something else: parts of other names, or everyday words.
-_DOUBTFUL = {"guinea", "niger", "chad", "jordan", "guinée", "dominica", "tchad"}
-_COUNTRY_CODE = 2
+    "the netherlands": "NL",
+    "czech republic": "CZ",
+    "slovak republic": "SK",
+    "uk": "GB",
+    "great britain": "GB",
+    "turkey": "TR",
+    "republic of korea": "KR",
+    "moldova": "MD",
+    "bosnia and herzegovina": "BA",
+    "bosnia-herzegovina": "BA",
+    "republic of moldova": "MD",
+    "usa": "US",
+    "united states of america": "US",
+    "new-zealand": "NZ",
+    "faroe islands": "FO",
+    "republic of north macedonia": "MK",
+    "république tchèque": "CZ",
+    "république de corée": "KR",
+}
+# Also parts of other names, or everyday words.
+_DOUBTFUL = ("guinea", "guinée", "niger", "chad", "tchad", "jordan", "dominica")
+_NO_COUNTRIES = ("EU", "EZ", "UN", "QO", "ZZ", "XA", "XB")
+_CODE_LENGTH = 2
 _WITHIN = 30  # characters: "- the following EU Member States"
 
 
@@ -80,12 +125,8 @@ def _names() -> tuple[re.Pattern[str], dict[str, str]]:
     codes = dict(_ALSO)
     for language in ("en", "fr"):
         for code, name in Locale(language).territories.items():
-            if (
-                len(code) == _COUNTRY_CODE
-                and code.isalpha()
-                and code not in {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}
-            ):
-                codes.setdefault(name.lower().replace("’", "'"), code)
+            if len(code) == _CODE_LENGTH and code not in _NO_COUNTRIES:
+                codes.setdefault(plain(name), code)
     for name in _DOUBTFUL:
         codes.pop(name, None)
     longest_first = sorted(codes, key=len, reverse=True)
@@ -98,7 +139,7 @@ def countries(statement: Statement) -> Iterator[tuple[str, str]]:
 
     Groups without names ("associated countries") give nothing: their members stand elsewhere.
     """
-    lead, item = _plain(statement.lead), _plain(statement.item)
+    lead, item = plain(statement.lead), plain(statement.item)
     if _NOT_ALL.search(f"{lead} {item}"):
         return
     if lead:
@@ -109,10 +150,6 @@ def countries(statement: Statement) -> Iterator[tuple[str, str]]:
         if (match := cue.search(item)) is not None:
             yield from (("countries", code) for code in _named(item[match.end() :])[1])
             return
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().replace("’", "'").split())
 
 
 def _listed(item: str) -> tuple[str, ...]:
@@ -135,5 +172,6 @@ def _named(text: str) -> tuple[int, tuple[str, ...]]:
     found += [(match.start(), codes_of[match[0]]) for match in pattern.finditer(clean)]
     codes = dict.fromkeys(code for _, code in found)
     if EU in codes:
+        # Where the Member States are named as a group and one by one, the group says it.
         codes = dict.fromkeys(code for code in codes if code not in MEMBER_STATES)
     return min((start for start, _ in found), default=len(text)), tuple(codes)

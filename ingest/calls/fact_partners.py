@@ -27,8 +27,8 @@ _MEMBERS = words(
 # Those who must be of one kind or from one part of the world need others beside them.
 _OF_A_KIND = phrases(
     """from at least one | from (?:the |one )?(?:region|world|africa|third|associated) | represent
-    cover | with\\b | that\\b | which\\b | who\\b | active\\b | speciali | qui\\b | dont\\b | ayant\\b
-    représent | dans le domaine"""
+    cover | with\\b | that\\b | which\\b | who\\b | active\\b | speciali | qui\\b | dont\\b
+    ayant\\b | représent | dans le domaine"""
 )
 _NEEDED = rf"(?P<count>{COUNT})(?: ?\(\d{{1,2}}\))? (?:{_ANY} )*{_MEMBERS}"
 _NUMBERS = rules(

@@ -29,7 +29,8 @@ _NOT_THE_GRANT = re.compile(
         for the (?:\w+ )?activities | turnover | chiffre d'affaires | daily | tiers\b
         co[ûu]t (?:total|global)[^#]{{0,40}}(?:\bne\b|excéd|dépass|plafon)
         \baudits?\b | certificate | certifi | guarantee | financial capacity
-        commissaire aux comptes | comptes\b | compte de résultat | \bbilan\b | convention obligatoire
+        commissaire aux comptes | comptes\b | compte de résultat | \bbilan\b
+        convention obligatoire
         convention est obligatoire | total des aides | (?:aides|subventions) publiques
         remuneration of | pre-?financ | interim | \bvers(?:ée?s?|ement)\b | intégralement
         notification | acompte | solde\b | amende | redevance
@@ -174,7 +175,7 @@ _RATES = rules(
     r"\b[cl]e taux (?:est|sera|serait|s'élève|peut|pourra|maxim\w+|indicatif)\b… #p",
     r"<aid>… au taux (?:\w+ )?de #p",
     r"<aid>… <at most>~ (?:#a~ )?#p",
-    r"(?:financée?s?|subventionnée?s?|prise?s? en charge) (?:au maximum|jusqu'à|à hauteur de)~ #p",
+    r"(?:financée?s?|subventionnée?s?|prise?s? en charge) (?:au maximum|jusqu'à|à hauteur de|à)~ #p",
     r"(?:dans la limite de|jusqu'à|à hauteur de|plafonnée?s? à|au maximum) #p (?:maximum )?"
     r"(?:des|du|de la) (?:\w+ )?(?:dépenses?|co[ûu]ts?|montants?|budgets?|assiette)",
     r"<aid>~ #p (?:au )?maximum",
@@ -188,8 +189,9 @@ _NOT_THE_SHARE = re.compile(
         minimum | minimal | fonds propres | autofinancement | apports?\b | financements publics
         aides publiques | total des aides | cumul | \belements?\b | indirect | flat[- ]rate
         overhead | allocated | frais d | communication | représente\b | pre-?financ | payment
-        acompte | avances?\b | soldes?\b | versement | bonus | top-?up | majoration | majoré
-        bonif | taux de (?:satisfaction|réussite|pauvreté|chômage|tva|retour|présence|rentabilité)"""
+        dégressi | acompte | avances?\b | soldes?\b | versement | bonus | top-?up | majoration
+        majoré | bonif
+        taux de (?:satisfaction|réussite|pauvreté|chômage|tva|retour|présence|rentabilité)"""
     )
 )
 

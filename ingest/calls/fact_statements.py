@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ingest.calls.fact_words import phrases
 from kb.model import Role
 from kb.sentences import sentences
 
@@ -25,6 +26,17 @@ _MARK = re.compile(r"\s*(?:[-–—•·▪▫◦*●○■□➢➤►▶→✓
 _LEAD_END = re.compile(r":\s*$")
 _CLOSED = re.compile(r"[.;:!?…]\W{0,3}$")
 _STOP_END = re.compile(r"[.!?]\W{0,3}$")
+# What a line names that has no stop: a label for what follows.
+_LABELS = phrases(
+    """b[ée]n[ée]ficiaires(?: [ée]ligibles)? | structures? (?:[ée]ligibles?|concern[ée]es)
+    (?:organismes?|porteurs?|candidats?|publics?)(?: de projets?)? [ée]ligibles?
+    eligible (?:applicants?|participants?|organisations?|entities|countries|beneficiaries)
+    who can apply | eligibility | (?:maximum )?(?:eu )?(?:funding|co-?financing|grant) rates?
+    (?:available |indicative |total )?budget | (?:maximum )?(?:grant amount|eu contribution)
+    (?:minimum )?consortium(?: composition)? | taux (?:de|d'|d’) ?\\w+(?: maximum)?
+    montants?(?: maximum| minimum)?(?: de (?:l'aide|l’aide|la subvention))?"""
+)
+_LABEL = re.compile(rf"^\W*(?:\d[\d.]*\W*)?{_LABELS}\W*$", re.IGNORECASE)
 # Texts of the portal name a document between a heading and what it says: "described in the call
 # document." stands between "Eligible countries" and their list.
 _ELSEWHERE = re.compile(
@@ -97,7 +109,8 @@ def _of_page(page: Page, language: str) -> Iterator[Statement]:
 
 def _led(page: int, lead: _Lead, unit: _Unit) -> Iterator[Statement]:
     """The unit with its lead, then with the lead's own lead before both, while they stay short."""
-    text, outer = "", lead
+    text = ""
+    outer: _Lead | None = lead
     while outer is not None and unit.end - outer.start <= LONGEST:
         text = f"{outer.text}\n{text}".strip()
         yield Statement(page, outer.start, unit.end, unit.text, text, unit.under)
@@ -177,18 +190,3 @@ def _is_label(unit: _Unit) -> bool:
     if len(text) > _LONGEST_LABEL or _MARK.match(text):
         return False
     return text.rstrip().endswith("?") or _LABEL.search(text) is not None
-
-
-_LABEL = re.compile(
-    r"^\W*(?:\d[\d.]*\W*)?(?:"
-    r"b[ée]n[ée]ficiaires(?: [ée]ligibles)?|structures? (?:[ée]ligibles?|concern[ée]es)"
-    r"|(?:organismes?|porteurs?|candidats?|publics?)(?: de projets?)? [ée]ligibles?"
-    r"|eligible (?:applicants?|participants?|organisations?|entities|countries|beneficiaries)"
-    r"|(?:who can apply|eligibility)"
-    r"|(?:maximum )?(?:eu )?(?:funding|co-?financing|grant) rates?|(?:available |indicative |total )?budget"
-    r"|(?:maximum )?(?:grant amount|eu contribution)|(?:minimum )?consortium(?: composition)?"
-    r"|taux d(?:e (?:subvention|financement|cofinancement|prise en charge)|'intervention|'aide)(?: maximum)?"
-    r"|montants?(?: maximum| minimum)?(?: de (?:l'aide|la subvention))?"
-    r")\W*$",
-    re.IGNORECASE,
-)

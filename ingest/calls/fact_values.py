@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SPACES = " \u00a0\u202f\u2009"
 _DIGITS = rf"\d{{1,3}}(?:[{_SPACES}.,'’]\d{{3}})+(?!\d)(?:[.,]\d{{1,2}})?(?!\d)|\d+(?:[.,]\d+)?"
@@ -25,6 +26,7 @@ _BETWEEN = re.compile(r"\s*(?:to|and|à|et|-|–|—)\s*", re.IGNORECASE)
 _PERCENT = re.compile(
     r"(?<![\d.,])(\d{1,3}(?:[.,]\d+)?)\s*(?:%|per ?cent\b|pour ?cent\b)", re.IGNORECASE
 )
+_DIGIT = re.compile(r"\d")
 _UNSCALED = 1_000  # the 3 of "between EUR 3 and 4 million" is less
 _HIGHEST_SHARE = 100
 
@@ -52,8 +54,11 @@ class Masked:
     shares: tuple[float, ...]
 
 
+@lru_cache(maxsize=16)
 def masked(text: str) -> Masked:
-    """Replace the figures of a sentence."""
+    """Replace the figures of a sentence; a text without a digit gives nothing."""
+    if _DIGIT.search(text) is None:
+        return Masked("", (), ())
     amounts = _amounts(text)
     parts, last = [], 0
     for number, amount in enumerate(amounts):
@@ -154,9 +159,7 @@ _WORDS = {
     "nine": 9, "ten": 10, "un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5,
     "sept": 7, "huit": 8, "neuf": 9, "dix": 10,
 }  # fmt: skip
-COUNT = (
-    rf"(?P<count>\d{{1,2}}|{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b(?: ?\(\d{{1,2}}\))?"
-)
+COUNT = rf"(?:\d{{1,2}}|{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b"
 
 
 def count(word: str) -> int:

@@ -13,7 +13,7 @@ import re
 _GAPS = {"…": "[^#.;]{0,110}?", "~": "[^#.;]{0,30}?"}
 _GAP = re.compile("[…~]")
 _FIGURE = re.compile("#([arp])")
-_NAME = re.compile(r"<([a-z ]+)>")
+_NAME = re.compile(r"(?<!P)<([\w ]+)>")
 _BETWEEN = re.compile(r"\s*\n\s*|\s+\|\s+")
 
 
@@ -30,7 +30,8 @@ def words(listed: str) -> str:
 WORDS = {
     # What one project gets.
     "grant": words(
-        "grants? | contributions? | funding | subsid(?:y|ies) | lump sums? | financial support | awards?"
+        """grants? | contributions? | funding | subsid(?:y|ies) | lump sums? | awards?
+        financial support"""
     ),
     "aid": words(
         """subventions? | aides? | montants? | financements? | soutiens? | participations?
@@ -45,7 +46,8 @@ WORDS = {
         """plafonnée?s? à | limitée?s? à | dans la limite de | jusqu'à | à hauteur de | maximum
         maximale?s? | maximum de | au maximum(?: de| à)?
         n(?:e|') ?\\w+ (?:pas |pourra |pourront )?(?:dépasser|excéder|être supérieure?s? à)
-        (?:doit|doivent|devra|devront) (?:pas )?(?:être)?(?:,[^,]*,)? ?inférieure?s?(?: ou égale?s?)? à
+        (?:doi(?:t|vent)|devr(?:a|ont)) (?:être)?(?:,[^,]*,)? ?inférieure?s?(?: ou égale?s?)? à
+        (?:doi(?:t|vent)|devr(?:a|ont)) pas (?:dépasser|excéder|être supérieure?s? à)
         (?:représenter|couvrir) plus de"""
     ),
     "at least": words(
@@ -82,7 +84,9 @@ WORDS = {
         faire acte de candidature | bénéficier (?:de (?:ce|cette|cet|l')|d'une|du)"""
     ),
     # Where somebody is at home.
-    "placed": words("established | located | based | registered | residing | resident | incorporated"),
+    "placed": words(
+        "established | located | based | registered | residing | resident | incorporated"
+    ),
     "établi": words(
         """établie?s? | implantée?s? | situées? | situés? | domiciliée?s? | basée?s?
         immatriculée?s? | (?:leur|son|un) siège(?: social)?"""
@@ -90,7 +94,8 @@ WORDS = {
 }
 # Who is paid by the beneficiary: what is said of them is not said of the call.
 PASSED_ON = phrases(
-    "third part | sub-?grant | sub-?project | fstp | cascad | financial support to | subcontract | sous-traitan"
+    """third part | sub-?grant | sub-?project | fstp | cascad | financial support to
+    subcontract | sous-traitan"""
 )
 
 

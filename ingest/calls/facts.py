@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.calls.fact_applicants import applicants
 from ingest.calls.fact_countries import countries
-from ingest.calls.fact_rules import budgets, consortium, grants, shares
+from ingest.calls.fact_partners import consortium
+from ingest.calls.fact_rules import budgets, grants, shares
 from ingest.calls.fact_statements import statements
 from kb.model import Applicant, Fact
 
@@ -102,6 +103,7 @@ def _ordered(call: Call, taken: dict[str, Any], kept: list[Fact]) -> Call:
     known = [amount for amount in amounts if amount is not None]
     if known != sorted(known):
         dropped = {field for field in _MONEY if field in taken}
-        filled = replace(filled, **dict.fromkeys(dropped))
+        emptied: dict[str, Any] = dict.fromkeys(dropped)
+        filled = replace(filled, **emptied)
         kept = [fact for fact in kept if fact.field not in dropped]
     return replace(filled, facts=(*call.facts, *kept))

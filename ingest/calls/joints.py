@@ -50,7 +50,7 @@ _BREAK_BEFORE = (
     # a sentence after a sentence: "research.Scope", "Annex 5.Eligible", "(CCUS).This"
     (
         r"(?<=[^\W\d_A-Z][^\W\d_A-Z][.!?])(?<!\b[DM]r\.)(?<!\bProf\.)(?<!\bMrs\.)(?<!\bInc\.)"
-        r"(?=[A-ZÀ-Þ“‘(]\w)"
+        r"(?=[A-ZÀ-Þ“‘(]\w|[AI] [a-z])"
     ),
     r"(?<=[)\]”’\"%\d][.!?])(?=[A-ZÀ-Þ“‘][\w’'-]*[ ,:])",
     r"(?<=[A-Z][A-Zs][.!?])(?=[A-ZÀ-Þ][a-z]+[ ,])",
@@ -62,7 +62,7 @@ _BREAK_BEFORE = (
     r"(?<=[.;:,)\]\w])(?=[•▪➢✓‣●◦]\s?\w)",
     _after(r"[.;:,)\]]", r"[.;:,)\]]\s", r"[^\W_]") + r"(?=·\s\w)",
     # a numbered heading: "conditions1. Admissibility", "Programme.5a. Evaluation"
-    r"(?<=[.;:)\]”a-z])(?=\d{1,2}[a-d]?\. [A-Z][a-z])",
+    r"(?<=[.;:)\]”a-z])(?<!\dh)(?=\d{1,2}[a-d]?\. [A-Z][a-z])",
     # a heading or a title, then text
     r"(?<=[\w.]\))(?<!\(re\))(?<!\(co\))(?=[A-ZÀ-Þ][a-z]+[ ,:’-]|A )",
     r"(?<=\w\])(?=[A-ZÀ-Þ][a-z]+[ ,])",

@@ -84,10 +84,11 @@ class Merged:
 def with_record(known: Sequence[CallRecord], new: CallRecord) -> tuple[CallRecord, ...]:
     """The records of a call after one more was read; an older one than is known changes nothing.
 
-    A source that has ceased to list the call leaves what it last said, marked as gone.
+    A source that has ceased to list the call leaves what it last said, marked as gone. Of two that
+    were made at one time the fuller counts: a list, and the pages that it lists.
     """
     mine = next((each for each in known if _place(each) == _place(new)), None)
-    if mine is not None and mine.checked > new.checked:
+    if mine is not None and (mine.checked, _length(mine)) > (new.checked, _length(new)):
         return tuple(known)
     if new.gone:
         if mine is None:
@@ -129,6 +130,10 @@ def _place(record: CallRecord) -> tuple[int, str, int, str]:
     return (_rank(SOURCES, source), source, _rank(LANGUAGES, language), language)
 
 
+def _length(record: CallRecord) -> int:
+    return sum(len(page.text) for page in record.pages)
+
+
 def _rank(known: Sequence[str], name: str) -> int:
     return known.index(name) if name in known else len(known)
 
@@ -166,7 +171,7 @@ def _pages(records: Sequence[CallRecord]) -> tuple[tuple[Page, ...], int, str]:
     own = 0
     for language in languages:
         said = [record for record in records if record.language == language]
-        fullest = max(said, key=lambda record: sum(len(page.text) for page in record.pages))
+        fullest = max(said, key=_length)
         pages += fullest.pages
         own = own or len(pages)
     numbered = tuple(replace(page, number=at) for at, page in enumerate(pages, start=1))

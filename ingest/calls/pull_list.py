@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ingest.calls.base import CallRecord, Flaw
-from ingest.calls.kept import KeptPage, KeptRow
+from ingest.calls.kept import KeptPage, KeptRow, checksum
 from ingest.calls.portal_api import unknown_shape
 from kb.model import Call
 
@@ -107,9 +107,8 @@ def rows_of(answer: Any, url: str, count: str) -> tuple[int, list[dict[str, Any]
 
 
 def kept_rows(rows: list[dict[str, Any]], *names: str) -> list[KeptRow]:
-    """Rows under the first of these fields that names each of them."""
-    found = []
-    for row in rows:
-        name = next((str(row[name]) for name in names if row.get(name)), repr(sorted(row.items())))
-        found.append(KeptRow(name, name, row))
-    return found
+    """Rows under the first of these fields that names each; what they say tells them apart."""
+    return [
+        KeptRow(checksum([row]), next((str(row[name]) for name in names if row.get(name)), ""), row)
+        for row in rows
+    ]

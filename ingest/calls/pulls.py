@@ -45,12 +45,13 @@ class Options:
     """What the caller of a pull may say, whatever the source.
 
     ``stated`` is said of every call. ``fresh`` begins anew what an interrupted pull has kept.
+    ``pace`` is that of the settings unless it is stated.
     """
 
     stated: Metadata = field(default_factory=Metadata)
     fresh: bool = False
     progress: Progress = field(default_factory=Progress)
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def pull_bulk(kb: KnowledgeBase, programmes: tuple[str, ...], options: Options) 
         StoreError: As above.
     """
     settings = kb.settings
-    patient = replace(options, pace=replace(options.pace, whole=_LONG))
+    pace = options.pace or Pace(pause=settings.source_pause)
+    patient = replace(options, pace=replace(pace, whole=_LONG))
     with _pulling(settings) as folder, fetcher_of(settings, patient, BULK) as fetcher:
         file = BulkFile(fetcher, settings.eu_portal_data, folder, options.progress)
         if not file.fetch(fresh=options.fresh):
@@ -156,12 +158,11 @@ def fetcher_of(settings: Settings, options: Options, source: str) -> Fetcher:
     Raises:
         UsageError: One of them is no address, or not safe.
     """
-    secret = settings.aides_territoires_token.get_secret_value()
     return Fetcher(
         _bases(settings)[source],
         contact=settings.contact,
-        pace=options.pace,
-        secrets=[secret] if secret else [],
+        pace=options.pace or Pace(pause=settings.source_pause),
+        secrets=[settings.aides_territoires_token.get_secret_value()],
     )
 
 

@@ -6,7 +6,7 @@ Of the EU portal's search API these are versions 2.96 (2023) and 2.151 (2026).
 from __future__ import annotations
 
 from ingest.calls.programmes import PROGRAMMES
-from ingest.calls.shape import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Expected
+from ingest.calls.shape import ANYTHING, BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Expected
 
 _STATUSES = frozenset({"31094501", "31094502", "31094503"})
 _TYPES = frozenset({"0", "1", "2", "6", "8", "11"})
@@ -20,6 +20,12 @@ def _texts(path: str, values: frozenset[str] = frozenset(), *, always: bool) -> 
         Expected(path, (LIST,), always=always),
         Expected(f"{path}[]", (TEXT,), always=always, values=values),
     ]
+
+
+def _unused(parent: str, names: str) -> list[Expected]:
+    """Fields that are known and not read: they are no news, whatever they hold."""
+    prefix = f"{parent}." if parent else ""
+    return [Expected(f"{prefix}{name}", ANYTHING, always=False) for name in names.split()]
 
 
 _ALWAYS = ("identifier", "title")
@@ -40,6 +46,32 @@ _USUALLY = (
     "programmeDivision",
 )
 _METADATA = "results[].metadata"
+_OVERVIEW = f"{_METADATA}.budgetOverview[](json)"
+_ACTION = f"{_OVERVIEW}.budgetTopicActionMap{{}}[]"
+_UNUSED_IN_SEARCH = (
+    *_unused(
+        "",
+        "bestBets groupByField queryLanguage responseTime sort terms warnings spellingSuggestion",
+    ),
+    *_unused(
+        "results[]",
+        "accessRestriction apiVersion checksum children citation content contentType database "
+        "databaseLabel groupById pages title weight",
+    ),
+    *_unused(
+        _METADATA,
+        "REFERENCE allowPartnerSearch caName cenTagsA cftId corporate-search-version datasource "
+        "destination destinationGroup esDA_IngestDate esDA_QueueDate esST_FileName esST_URL "
+        "es_ContentType es_SortDate focusArea language latestInfos links sortStatus "
+        "specificObjective typeOfMGAs",
+    ),
+    *_unused(_OVERVIEW, "budgetYearsColumns"),
+    *_unused(
+        _ACTION,
+        "deadlineDates deadlineModel expectedGrants maxContribution minContribution "
+        "plannedOpeningDate",
+    ),
+)
 
 SEARCH = (
     Expected("apiVersion", (TEXT,)),
@@ -70,18 +102,11 @@ SEARCH = (
     *_texts(f"{_METADATA}.actions", always=False),
     Expected(f"{_METADATA}.actions[](json)", (LIST,), always=False),
     *_texts(f"{_METADATA}.budgetOverview", always=False),
-    Expected(f"{_METADATA}.budgetOverview[](json)", (OBJECT,), always=False),
-    Expected(f"{_METADATA}.budgetOverview[](json).budgetTopicActionMap", (OBJECT,), always=False),
-    Expected(
-        f"{_METADATA}.budgetOverview[](json).budgetTopicActionMap{{}}[].action",
-        (TEXT,),
-        always=False,
-    ),
-    Expected(
-        f"{_METADATA}.budgetOverview[](json).budgetTopicActionMap{{}}[].budgetYearMap",
-        (OBJECT,),
-        always=False,
-    ),
+    Expected(_OVERVIEW, (OBJECT,), always=False),
+    Expected(f"{_OVERVIEW}.budgetTopicActionMap", (OBJECT,), always=False),
+    Expected(f"{_ACTION}.action", (TEXT,), always=False),
+    Expected(f"{_ACTION}.budgetYearMap", (OBJECT,), always=False),
+    *_UNUSED_IN_SEARCH,
 )
 
 FACETS = (
@@ -93,6 +118,9 @@ FACETS = (
     Expected("facets[].values[].rawValue", (TEXT,)),
     Expected("facets[].values[].value", (TEXT,)),
     Expected("facets[].values[].count", (NUMBER,)),
+    *_unused("", "terms"),
+    *_unused("facets[]", "apiVersion database rawName"),
+    *_unused("facets[].values[]", "apiVersion"),
 )
 
 _TOPIC_TEXTS = ("description", "conditions", "supportInfo", "callIdentifier", "callTitle")
@@ -115,6 +143,15 @@ TOPIC = (
     Expected("TopicDetails.actions[].deadlineDates[]", (TEXT, NUMBER), always=False),
     Expected("TopicDetails.actions[].plannedOpeningDate", (TEXT, NUMBER), always=False),
     Expected("TopicDetails.budgetOverviewJSONItem", (OBJECT, TEXT), always=False),
+    *_unused(
+        "TopicDetails",
+        "additionalDossiers allowPartnerSearch callDetailsJSONItem callccm2Id ccm2Id cftId "
+        "deadlineDatesLong deadlineModel destinationDescription destinationDetails "
+        "infoPackDossiers plannedOpeningDateLong programmeDivision publicationDateLong "
+        "sepTemplate sme status topicActions",
+    ),
+    *_unused("TopicDetails.actions[]", "types submissionProcedure"),
+    *_unused("TopicDetails.actions[].status", "abbreviation description"),
 )
 
 _OBJECT = "fundingData.GrantTenderObj[]"
@@ -139,6 +176,15 @@ BULK = (
     Expected(f"{_OBJECT}.actions", (LIST,), always=False),
     Expected(f"{_OBJECT}.keywords", (LIST,), always=False),
     Expected(f"{_OBJECT}.tags", (LIST,), always=False),
+    *_unused(
+        _OBJECT,
+        "additionalCpvs additionalDossiers allowPartnerSearch callccm2Id ccm2Id cftId contractType "
+        "contractingAuthority deadlineModel flags infoPackDossiers latestInfos links lots mainCpv "
+        "placesOfDeliveryOrPerformance procedureType programmeDivision sme topicActions topicMGAs "
+        "url uuid",
+    ),
+    *_unused(f"{_OBJECT}.status", "abbreviation description"),
+    *_unused(f"{_OBJECT}.frameworkProgramme", "abbreviation description"),
 )
 
 _AID_TEXTS = ("description", "eligibility", "perimeter", "submission_deadline", "recurrence")

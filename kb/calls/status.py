@@ -61,6 +61,15 @@ def said_status(call: Call) -> str | None:
     return None if source is None else source.status
 
 
+def cut_offs_missing(call: Call) -> bool:
+    """Whether a call of several cut-offs is known by one of them alone.
+
+    Some sources give the first only: when that has passed, the call may well be open.
+    """
+    several = call.deadline_model is DeadlineModel.CUT_OFFS and len(call.deadlines) == 1
+    return several and said_status(call) != SAID_CLOSED
+
+
 def status_at(call: Call, now: datetime) -> Status:
     """Compute a call's status at an aware moment.
 
@@ -72,7 +81,8 @@ def status_at(call: Call, now: datetime) -> Status:
     if withdrawn(call):
         return Status(CallStatus.CLOSED, reasons=_withdrawn(call))
     if usable and coming is None:
-        return Status(CallStatus.CLOSED, reasons=_over(call, usable[-1]))
+        status = CallStatus.UNKNOWN if cut_offs_missing(call) else CallStatus.CLOSED
+        return Status(status, reasons=_over(call, usable[-1]))
     if call.opens is not None and call.opens > now:
         return Status(CallStatus.FORTHCOMING, coming, days, _opens(call.opens))
     if call.opens is None and said_status(call) == SAID_FORTHCOMING:
@@ -118,6 +128,11 @@ def _over(call: Call, last: datetime) -> Words:
         words = {
             "fr": f"La première étape s'est close le {_hour(last)} ; la suite est sur invitation.",
             "en": f"The first stage closed on {_hour(last)}; what follows is by invitation.",
+        }
+    elif cut_offs_missing(call):
+        words = {
+            "fr": f"L'échéance connue est passée ({_hour(last)}), mais il y en a d'autres.",
+            "en": f"The known cut-off has passed ({_hour(last)}), but there are others.",
         }
     elif len(call.deadlines) > 1 or call.deadline_model is DeadlineModel.CUT_OFFS:
         words = {

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from kb.model import CallFilters, Filters
 
 UNKNOWN = "unknown"
+# What a point is, as values of its field ``marks``. Edge 0.9.0 takes a boolean in a filter and
+# finds nothing by it.
+CALL, HEAD, ROLLING, WITHDRAWN = "call", "head", "rolling", "withdrawn"
+CUT_OFFS_MISSING = "cut-offs missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class OneOf:
     """A field (or one of its values, where it has several) is one of these."""
 
     key: str
-    values: tuple[str | bool, ...]
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,9 @@ def issuer_key(issuer: str) -> str:
 
 def _of_call(asked: CallFilters) -> list[Condition]:
     # Sheets and notes about calls are of that kind too: what has no facts of a call is none.
-    parts: list[Condition] = [OneOf("kind", (Kind.CALL.value,)), OneOf("call", (True,))]
+    parts: list[Condition] = [OneOf("kind", (Kind.CALL.value,)), OneOf("marks", (CALL,))]
     if asked.heads:
-        parts.append(OneOf("head", (True,)))
+        parts.append(OneOf("marks", (HEAD,)))
     if asked.statuses:
         now = asked.now.timestamp()
         horizon = _horizon(asked)
@@ -152,7 +156,8 @@ def _horizon(asked: CallFilters) -> float:
 
 
 def _status(status: CallStatus, now: float, horizon: float) -> Condition:
-    withdrawn, closed = OneOf("withdrawn", (True,)), Between("closes", lte=now)
+    withdrawn, passed = OneOf("marks", (WITHDRAWN,)), Between("closes", lte=now)
+    others = OneOf("marks", (CUT_OFFS_MISSING,))
     coming, undated = Between("closes", gt=now), Missing("closes")
     ahead = Either(
         (
@@ -160,13 +165,13 @@ def _status(status: CallStatus, now: float, horizon: float) -> Condition:
             Every((Missing("opens"), OneOf("said", (SAID_FORTHCOMING,)))),
         )
     )
-    rolling, said_closed = OneOf("rolling", (True,)), OneOf("said", (SAID_CLOSED,))
+    rolling, said_closed = OneOf("marks", (ROLLING,)), OneOf("said", (SAID_CLOSED,))
     match status:
         case CallStatus.CLOSED:
             by_word = Every((undated, said_closed, Neither((ahead, rolling))))
-            return Either((withdrawn, closed, by_word))
+            return Either((withdrawn, Every((passed, Neither((others,)))), by_word))
         case CallStatus.FORTHCOMING:
-            return Every((ahead, Neither((withdrawn, closed))))
+            return Every((ahead, Neither((withdrawn, passed))))
         case CallStatus.OPEN:
             return Every((coming, Neither((withdrawn, ahead))))
         case CallStatus.CLOSING_SOON:
@@ -175,7 +180,8 @@ def _status(status: CallStatus, now: float, horizon: float) -> Condition:
         case CallStatus.ROLLING:
             return Every((undated, rolling, Neither((withdrawn, ahead))))
         case CallStatus.UNKNOWN:
-            return Every((undated, Neither((withdrawn, ahead, rolling, said_closed))))
+            silent = Every((undated, Neither((ahead, rolling, said_closed))))
+            return Every((Either((silent, Every((passed, others)))), Neither((withdrawn,))))
 
 
 def accepted_as(applicant: Applicant) -> tuple[str, ...]:

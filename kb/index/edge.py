@@ -23,7 +23,6 @@ from qdrant_edge import (
     HasIdCondition,
     IsEmptyCondition,
     MatchAny,
-    MatchValue,
     Modifier,
     OrderBy,
     PayloadSchemaType,
@@ -51,7 +50,7 @@ from kb.index.conditions import (
     OneOf,
     condition,
 )
-from kb.index.payload import DATES, DENSE, FLAGS, KEYWORDS, NUMBERS, SPARSE, payload
+from kb.index.payload import DATES, DENSE, KEYWORDS, NUMBERS, SPARSE, payload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -354,7 +353,6 @@ def _index_fields(shard: EdgeShard) -> None:
         (KEYWORDS, PayloadSchemaType.Keyword),
         (DATES, PayloadSchemaType.Datetime),
         (NUMBERS, PayloadSchemaType.Integer),
-        (FLAGS, PayloadSchemaType.Bool),
     )
     for names, kind in kinds:
         for name in names:
@@ -461,10 +459,8 @@ def _filter(
 def _translated(part: Condition) -> Any:  # noqa: PLR0911 -- one case a condition
     """A condition in the engine's terms."""
     match part:
-        case OneOf(key, (bool() as value,)):
-            return FieldCondition(key, match=MatchValue(value))
         case OneOf(key, values):
-            return FieldCondition(key, match=MatchAny([str(value) for value in values]))
+            return FieldCondition(key, match=MatchAny(list(values)))
         case Between(key, gt, gte, lt, lte):
             return FieldCondition(key, range=RangeFloat(gte=gte, gt=gt, lte=lte, lt=lt))
         case Dated(key, since, until):

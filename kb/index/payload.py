@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kb.calls.status import said_status, usable_deadlines, withdrawn
-from kb.index.conditions import UNKNOWN, issuer_key
+from kb.calls.status import cut_offs_missing, said_status, usable_deadlines, withdrawn
+from kb.index.conditions import (
+    CALL,
+    CUT_OFFS_MISSING,
+    HEAD,
+    ROLLING,
+    UNKNOWN,
+    WITHDRAWN,
+    issuer_key,
+)
 
 if TYPE_CHECKING:
     from kb.index.base import Point
-    from kb.model import Call
+    from kb.model import Call, Passage
 
 DENSE = "dense"
 SPARSE = "bm25"
@@ -26,10 +34,10 @@ KEYWORDS = (
     "applicants",
     "countries",
     "said",
+    "marks",
 )
 DATES = ("published",)
 NUMBERS = ("opens", "closes", "deadlines", "amount", "amount_low", "appeared")
-FLAGS = ("call", "head", "rolling", "withdrawn")
 
 
 def payload(point: Point) -> dict[str, Any]:
@@ -47,7 +55,7 @@ def payload(point: Point) -> dict[str, Any]:
         values["published"] = f"{document.metadata.published.isoformat()}T00:00:00Z"
     if document.call is not None:
         values |= _call_values(document.call)
-        values["head"] = point.passage.ordinal == 0
+        values["marks"] = _marks(document.call, point.passage)
         values["themes"] = sorted({*values["themes"], *document.call.themes})
     return values
 
@@ -62,15 +70,12 @@ def _call_values(call: Call) -> dict[str, Any]:
     usable = [int(moment.timestamp()) for moment in usable_deadlines(call)]
     appeared = [int(m.timestamp()) for m in (call.opens, call.first_seen) if m is not None]
     values: dict[str, Any] = {
-        "call": True,
         "programme": call.programme or UNKNOWN,
         "programme_id": call.programme_id,
         "action_types": list(call.action_types) or [UNKNOWN],
         "applicants": [applicant.value for applicant in call.applicants] or [UNKNOWN],
         "countries": list(call.countries) or [UNKNOWN],
         "said": said_status(call),
-        "rolling": call.rolling,
-        "withdrawn": withdrawn(call),
         "opens": None if call.opens is None else int(call.opens.timestamp()),
         "deadlines": usable or None,
         "closes": max(usable, default=None),
@@ -79,3 +84,13 @@ def _call_values(call: Call) -> dict[str, Any]:
         "appeared": min(appeared, default=None),
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _marks(call: Call, passage: Passage) -> list[str]:
+    stated = {
+        HEAD: passage.ordinal == 0,
+        ROLLING: call.rolling,
+        WITHDRAWN: withdrawn(call),
+        CUT_OFFS_MISSING: cut_offs_missing(call),
+    }
+    return [CALL, *(mark for mark, holds in stated.items() if holds)]

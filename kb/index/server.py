@@ -22,7 +22,7 @@ from kb.index.conditions import (
     OneOf,
     condition,
 )
-from kb.index.payload import DATES, DENSE, FLAGS, KEYWORDS, NUMBERS, SPARSE, payload
+from kb.index.payload import DATES, DENSE, KEYWORDS, NUMBERS, SPARSE, payload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -91,7 +91,6 @@ class ServerIndex:
             (KEYWORDS, models.PayloadSchemaType.KEYWORD),
             (DATES, models.PayloadSchemaType.DATETIME),
             (NUMBERS, models.PayloadSchemaType.INTEGER),
-            (FLAGS, models.PayloadSchemaType.BOOL),
         )
         for names, kind in kinds:
             for name in names:
@@ -394,10 +393,8 @@ def _filter(
 def _translated(part: Condition) -> Any:  # noqa: C901, PLR0911 -- one case a condition
     """A condition in the engine's terms."""
     match part:
-        case OneOf(key, (bool() as value,)):
-            return models.FieldCondition(key=key, match=models.MatchValue(value=value))
         case OneOf(key, values):
-            among = models.MatchAny(any=[str(value) for value in values])
+            among = models.MatchAny(any=list(values))
             return models.FieldCondition(key=key, match=among)
         case Between(key, gt, gte, lt, lte):
             span = models.Range(gt=gt, gte=gte, lt=lt, lte=lte)

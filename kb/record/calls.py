@@ -270,7 +270,7 @@ def _with_calls(connection: Connection, query: Select[Any]) -> list[Document]:
     return [
         replace(
             rows.document_of(row),
-            call=_checked(call_of(row.call), checked.get(row.document_id, {})),
+            call=_checked(row, checked.get(row.document_id, {})),
         )
         for row in found
     ]

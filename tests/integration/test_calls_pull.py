@@ -19,6 +19,7 @@ from fakes import TickingClock
 from local_source import EuPortal, LocalSource, Reply, Request, eu_details, eu_row, in_json
 from typer.testing import CliRunner
 
+from ingest.calls import shapes
 from ingest.calls.fetch import Fetcher, Pace
 from ingest.calls.kept import PullFolder
 from ingest.calls.listing import Listing
@@ -32,6 +33,7 @@ from ingest.calls.pulls import (
     pull_eu_portal,
     pull_ile_de_france,
 )
+from ingest.calls.shape import Expected, compare
 from ingest.progress import Progress
 from kb.calls.status import status_at
 from kb.cli import app
@@ -746,7 +748,7 @@ def commands(source: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The environment of commands: a home of their own, sources on the server, no pauses."""
     for name, value in settings_of(source).items():
         monkeypatch.setenv(f"KB_{name.upper()}", value)
-    monkeypatch.setattr("ingest.calls.pulls.Pace", lambda: QUICK.pace)
+    monkeypatch.setenv("KB_SOURCE_PAUSE", "0")
     monkeypatch.setenv("KB_HOME", str(tmp_path / "commanded"))
     return tmp_path / "commanded"
 
@@ -778,6 +780,23 @@ def test_a_check_of_a_known_shape_fits(source: LocalSource, commands: Path, name
     assert (code, found["fits"]) == (0, True)
     assert not commands.exists()
     assert len(source.requests) <= 3
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("apis/sedia/search_v2.151_2026_transcribed_excerpt.json", shapes.SEARCH),
+        ("calls/eu-portal-raw-excerpt/sedia_search_page_excerpt.json", shapes.SEARCH),
+        ("apis/sedia/facet_v2.96_2023-01.json", shapes.FACETS),
+        ("apis/sedia/grantsTenders_2026-09_transcribed_excerpt.json", shapes.BULK),
+    ],
+)
+def test_recorded_answers_have_the_known_shapes(
+    shared_data: Path, path: str, expected: tuple[Expected, ...]
+) -> None:
+    """What is written down of a source holds for what it was seen to answer, and is all of it."""
+    answer = json.loads((shared_data / path).read_text(encoding="utf-8"))
+    assert compare("answer", answer, expected) == []
 
 
 @pytest.mark.usefixtures("commands")

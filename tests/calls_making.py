@@ -1,0 +1,68 @@
+"""Calls that tests make: with defaults, as a source's record with texts, and taken into a base."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ingest.calls.base import CallRecord
+from ingest.calls.run import take_calls
+from ingest.calls.texts import page_of_text
+from kb.calls.dates import BRUSSELS
+from kb.model import Call, CallSource, Metadata, Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingest.calls.run import CallsReport
+    from kb.bootstrap import KnowledgeBase
+
+NOW = datetime(2026, 3, 1, 11, tzinfo=UTC)  # noon in Brussels, an hour before the tests' clock
+CHECKED = NOW - timedelta(days=1)
+EVERYBODY = tuple(Visibility)
+SOURCE = "eu-portal"
+
+
+def brussels(day: str, hour: str = "17:00") -> datetime:
+    """A moment in Brussels, at 17:00 unless said otherwise."""
+    return datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=BRUSSELS)
+
+
+def source(status: str | None = None, **fields: Any) -> CallSource:
+    """A source as a merged call names it, checked on the day before ``NOW``."""
+    values: dict[str, Any] = {"name": SOURCE, "url": None, "checked": CHECKED, "status": status}
+    return CallSource(**(values | fields))
+
+
+def made(identifier: str = "LADDER-2026-01", **fields: Any) -> Call:
+    """A call of which nothing is known but what is given."""
+    return Call(identifier, fields.pop("title", f"Lending ladders, {identifier}"), **fields)
+
+
+def record(
+    call: Call,
+    *texts: str,
+    status: str | None = None,
+    source: str = SOURCE,
+    checked: datetime = CHECKED,
+    language: str = "en",
+    gone: bool = False,
+) -> CallRecord:
+    """What a source says of a call; each text is a page, its lines paragraphs."""
+    said = texts or ("The fund pays for ladders that a village lends to its people.",)
+    pages = tuple(
+        page_of_text(number, f"Part {number}", text, call.title if number == 1 else "")
+        for number, text in enumerate(said, start=1)
+    )
+    return CallRecord(source, checked, language, call, pages, status, gone)
+
+
+def take(
+    kb: KnowledgeBase,
+    records: Iterable[CallRecord | Call],
+    visibility: Visibility = Visibility.PUBLIC,
+) -> CallsReport:
+    """Take records into a base; a bare call stands for one with a text of a sentence."""
+    given = [each if isinstance(each, CallRecord) else record(each) for each in records]
+    stated = Metadata(visibility=visibility)
+    return take_calls(kb, given, where="https://calls.example/", stated=stated)
