@@ -45,3 +45,8 @@ def _search_engine(kb: KnowledgeBase) -> "SearchEngine":
     if kb.record.current_id() is None:
         raise NothingIngestedError
     return kb.search
+
+
+def service_address(kb: KnowledgeBase, request: Request) -> str:
+    """Where readers reach the service, without a slash at its end: as set, else as it was asked."""
+    return (kb.settings.public_url or str(request.base_url)).rstrip("/")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from api import call_schemas as schemas
-from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.access import CallerVisibilities, OpenKnowledgeBase, service_address
 from api.following import saved_search
 from api.openapi import problems
 from api.problems import NothingIngestedError
@@ -110,8 +110,8 @@ def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
         visibilities,
         moment(kb, asked.as_of),
         asked.language,
-        self_url=str(request.url),
-        url_of=_page_of(request),
+        self_url=_own_address(kb, request),
+        url_of=_page_of(kb, request),
     )
     return _file(kb, asked.asked(), telling, form, if_none_match)
 
@@ -135,9 +135,9 @@ def feed_file(
         (*search.visibility.wider(), search.visibility),
         kb.clock(),
         search.language,
-        self_url=str(request.url),
+        self_url=_own_address(kb, request),
         name=search.name,
-        url_of=_page_of(request),
+        url_of=_page_of(kb, request),
     )
     return _file(kb, CallQuery.from_values(dict(search.query)), telling, form, if_none_match)
 
@@ -173,9 +173,14 @@ def _check_filled(kb: KnowledgeBase) -> None:
         raise NothingIngestedError
 
 
-def _page_of(request: Request) -> Callable[[str], str]:
-    base = str(request.base_url)
-    return lambda document_id: f"{base}v1/documents/{document_id}"
+def _own_address(kb: KnowledgeBase, request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{service_address(kb, request)}{request.url.path}{query}"
+
+
+def _page_of(kb: KnowledgeBase, request: Request) -> Callable[[str], str]:
+    base = service_address(kb, request)
+    return lambda document_id: f"{base}/v1/documents/{document_id}"
 
 
 def _file(
@@ -184,7 +189,7 @@ def _file(
     """The file, or 304 where whoever asks has it already: feed readers come every hour."""
     content = written(kb, asked, telling, form)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    headers = {"ETag": tag}
     if known and tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
         return Response(status_code=304, headers=headers)
     if form not in {"ics", "atom"}:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.secrets import without_secrets
 from kb.commands import opened
 from kb.errors import StoreError
 
@@ -24,13 +25,14 @@ _ACCESS_ARGUMENTS = 5
 
 
 class WithoutQuery(logging.Filter):
-    """Drops what stands after the path of a request from uvicorn's record of it."""
+    """Drops queries and secrets from uvicorn's record of a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Shorten the record; none is left out."""
         if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
             client, method, path, *others = record.args
-            record.args = (client, method, str(path).partition("?")[0], *others)
+            path = without_secrets(str(path).partition("?")[0])
+            record.args = (client, method, path, *others)
         return True
 
 
@@ -102,7 +104,7 @@ def _run(service: FastAPI, listener: socket.socket, url: str) -> None:
 
 
 def _log_config() -> dict[str, Any]:
-    """Everything goes to standard error; what people ask is not written down."""
+    """Everything goes to standard error; what people ask and their secrets are not written down."""
     handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
     return {
         "version": 1,

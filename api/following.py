@@ -7,11 +7,11 @@ from datetime import datetime
 from html import escape
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Path
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.access import CallerVisibilities, OpenKnowledgeBase, service_address
 from api.openapi import problems
 from kb.bootstrap import KnowledgeBase
 from kb.calls.mail import (
@@ -122,6 +122,7 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
     kb: OpenKnowledgeBase,
     searches: Searches,
     post: OpenMailer,
+    request: Request,
     tasks: BackgroundTasks,
 ) -> JSONResponse:
     """Save a search and give it secret addresses, to subscribe to in a calendar or feed reader.
@@ -148,7 +149,7 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
         # After the answer, whose time would tell whether there was anything to send.
         tasks.add_task(_ask, kb, searches, post, search.id)
     return JSONResponse(
-        _created(search, secret, kb, email=bool(asked.email)),
+        _created(search, secret, service_address(kb, request), email=bool(asked.email)),
         status_code=201,
         headers={"Cache-Control": "no-store"},
         background=tasks,
@@ -223,8 +224,8 @@ def _ask(kb: KnowledgeBase, searches: SearchesRecord, post: SmtpMailer, search_i
         _log.warning("The question to the address of search %d: %s", search_id, error)
 
 
-def _created(search: SavedSearch, secret: str, kb: KnowledgeBase, *, email: bool) -> dict[str, Any]:
-    base = f"{kb.settings.public_url.rstrip('/')}/v1/feeds/{secret}"
+def _created(search: SavedSearch, secret: str, address: str, *, email: bool) -> dict[str, Any]:
+    base = f"{address}/v1/feeds/{secret}"
     return {
         "name": search.name,
         "query": dict(search.query),

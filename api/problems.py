@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.headers import SECURITY_HEADERS
+from api.secrets import without_secrets
 from kb.errors import (
     KnowledgeBaseError,
     NotFoundError,
@@ -102,7 +103,7 @@ async def _on_knowledge_base_error(request: Request, error: Exception) -> Proble
         error, NothingIngestedError
     ):
         # Such a message is written for whoever runs the service: it names folders and settings.
-        _log.error("%s: %s", request.url.path, error)
+        _log.error("%s: %s", without_secrets(request.url.path), error)
         detail = "The service can't answer at the moment; its log says why."
     slug = next(_SLUGS[kind] for kind in type(error).__mro__ if kind in _SLUGS)
     return problem_response(request.scope, error.http_status, detail, slug=slug, title=error.title)

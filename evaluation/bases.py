@@ -40,11 +40,8 @@ if TYPE_CHECKING:
     from kb.bootstrap import KnowledgeBase
     from kb.encoders.base import Encoder
 
-# Where things lie and how files are read is not measured.
-_NOT_MEASURED = frozenset(
-    {"home", "database_url", "index_url", "index_api_key", "workers", "worker_memory_mb"}
-    | {"worker_seconds", "max_file_mb"}
-)
+# Settings that change what is found; where things lie and how files are read does not.
+_MEASURED = frozenset({"encoder", "candidate_k", "dense_weight", "per_document"})
 # Not a setting of the product: `whole` makes one passage of each document of a bench, `split` as
 # many as the product would.
 _PASSAGES = ("split", "whole")
@@ -73,7 +70,7 @@ class Chosen:
         """
         pairs = [pair.partition("=") for pair in stated]
         values = {name.strip().lower().removeprefix("kb_"): value for name, _, value in pairs}
-        valid = sorted({"passages", *Settings.model_fields} - _NOT_MEASURED)
+        valid = sorted({"passages", *_MEASURED})
         for name, sign, value in pairs:
             if not sign or name.strip().lower().removeprefix("kb_") not in valid:
                 raise UsageError(
@@ -102,7 +99,7 @@ class Chosen:
     def shown(self, **defaults: Any) -> dict[str, Any]:
         """Every setting that is measured, with its value."""
         values = self.settings(Path(), **defaults).model_dump(mode="json")
-        shown = {name: value for name, value in values.items() if name not in _NOT_MEASURED}
+        shown = {name: value for name, value in values.items() if name in _MEASURED}
         return {**shown, "passages": self.passages}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 -- typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from rich.table import Table
 from ingest.report import Outcome, shown
 from ingest.showing import Shown
 from kb.commands import JsonOption, opened, print_json
+from kb.errors import UsageError
 from kb.model import Kind, Metadata, Visibility
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _REASONS_SHOWN = 200
+_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 
 
 @app.command()
@@ -40,22 +44,51 @@ def ingest(
     restore: Annotated[
         bool, typer.Option("--restore", help="Take removed documents back in.")
     ] = False,
+    checked: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="When saved answers of sources of calls were saved; by default each file's date.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read documents into the base; what has not changed is left alone."""
+    """Read documents and calls into the base; what has not changed is left alone."""
     from ingest import run  # noqa: PLC0415 -- keeps `kb --help` quick
 
     metadata = Metadata(
         kind=kind, visibility=visibility, themes=tuple(theme or ()), issuer=issuer, licence=licence
     )
-    options = run.Options(metadata, password, prune=prune, restore=restore)
     with opened() as kb, Shown() as progress:
+        saved = None if checked is None else checked_at(checked, kb.clock())
+        options = run.Options(metadata, password, prune=prune, restore=restore, checked=saved)
         report = run.ingest(kb, paths, options, progress)
     if as_json:
         print_json(report.as_json())
     else:
         _show(report)
     raise typer.Exit(report.exit_code)
+
+
+def checked_at(text: str, now: datetime) -> datetime:
+    """The moment that ``--checked`` names: a day means noon in Brussels, today at the latest now.
+
+    Raises:
+        UsageError: It names none, or one that is still to come.
+    """
+    from kb.calls.dates import BRUSSELS, brussels_day  # noqa: PLC0415 -- keeps `kb --help` quick
+
+    try:
+        named = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"--checked is {text!r}; write a day as YYYY-MM-DD.") from None
+    is_day = _DAY.fullmatch(text.strip()) is not None
+    moment = named if named.tzinfo else named.replace(tzinfo=BRUSSELS)
+    moment = moment.replace(hour=12) if is_day else moment
+    is_today = is_day and moment.date() == brussels_day(now)
+    if moment > now and not is_today:
+        raise UsageError(f"--checked is {text!r}, which is still to come.")
+    return min(moment.astimezone(UTC), now)
 
 
 def _show(report: Report) -> None:
@@ -73,6 +106,8 @@ def _show(report: Report) -> None:
     summary = Table("", "", title="Ingested", show_header=False)
     for name in (*Outcome, "pages", "passages", "seconds"):
         summary.add_row(str(name), str(figures[str(name)]))
+    for outcome, count in report.calls.most_common():
+        summary.add_row(f"calls {outcome}", str(count))
     console.print(summary)
     if not report.files:
         console.print("No files were found.")

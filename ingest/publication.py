@@ -43,6 +43,11 @@ class Publication:
             self.reindexed.add(version.document_id)
             self.narrow(version.document_id, metadata, known)
 
+    def check(self, document_id: str, source: str, language: str, moment: datetime) -> None:
+        """Note that a source of a call was looked at; the latest moment counts."""
+        key = (document_id, source, language)
+        self.checked[key] = max(moment, self.checked.get(key, moment))
+
     def narrow(self, document_id: str, metadata: Metadata, known: list[KnownVersion]) -> None:
         """Have no older version seen by more people than the current one."""
         visibility = metadata.visibility or Visibility.PUBLIC

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest.calls.base import Flaw
-from ingest.calls.placing import CallCounts, CallPlacing
+from ingest.calls.files import CallFiles
 from ingest.calls.saved import BESIDE, recognise
 from ingest.files import digest, find, keep
 from ingest.identity import identify, is_newest, same_content
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ingest.files import Found
-    from ingest.workers import Result
     from kb.bootstrap import KnowledgeBase
     from kb.model import Parsed
 
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
 # not changed are read again.
 READING = 1
 
-_FLAWS_TOLD = 20
 _REMOVED = "was removed with `kb remove`; `kb ingest --restore` takes it back in"
 
 
@@ -120,7 +117,7 @@ class _Run:
         self.publication = Publication(kb)
         self.draft = self.publication.draft
         self.sidecars = Sidecars()
-        self.placings: dict[Metadata, CallPlacing] = {}
+        self.calls = CallFiles(self.publication, restore=options.restore)
 
     def read(self, found: Sequence[Found]) -> None:
         """Read every file that is new or has changed; each ends in a line of the report."""
@@ -130,6 +127,8 @@ class _Run:
         if again:
             self.report.files = [each for each in self.report.files if each.path not in left]
             self._read(again)
+        results, self.report.calls = self.calls.place(self.progress)
+        self.report.files += results
 
     def _read(self, found: Sequence[Found]) -> None:
         settings = self.kb.settings
@@ -138,7 +137,12 @@ class _Run:
         pending: deque[_Waiting] = deque()  # results come in the order of the jobs
         with Workers(limits, self.kb.settings.home) as workers:
             for _, result in workers.read(self._jobs(found, pending)):
-                self._note(self._take(pending.popleft(), result))
+                waiting = pending.popleft()
+                if isinstance(result, ReadCalls):
+                    self.calls.take(waiting.path, waiting.stated, result.records())
+                    self.progress.advance(1, waiting.path)
+                else:
+                    self._note(self._take(waiting, result))
 
     def prune(self, paths: Sequence[Path]) -> None:
         """Withdraw the documents all of whose files have vanished from the ingested folders."""
@@ -177,62 +181,37 @@ class _Run:
             stated = self.sidecars.of(item.path).overlaid(self.options.metadata)
             sha256 = digest(item.path, settings.max_file_mb)
             known = self.draft.source(path)
-            fingerprint = _fingerprint(sha256)
-            if known is not None and _is_unchanged(known, fingerprint, stated):
-                if not known.removed:
-                    return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
-                if not self.options.restore:
+            form = recognise(item.path, item.path.name)
+            if known is not None and _is_unchanged(known, _fingerprint(sha256), stated):
+                if known.removed and not self.options.restore:
                     return FileResult(path, Outcome.SKIPPED, _REMOVED, known.document_id)
+                if not known.removed and form is None:
+                    return FileResult(path, Outcome.UNCHANGED, "", known.document_id, known.number)
             sha256, original = keep(item.path, settings.originals, settings.max_file_mb)
         except (UnreadableError, UsageError) as error:
             return FileResult(path, Outcome.FAILED, str(error))
-        name, form = shown(item.path.name), recognise(item.path, item.path.name)
         saved = None if form is None else SavedCalls(form, self._checked(item))
         # A list whose texts lie beside it is read where it is, everything else from its copy.
         read_at = item.path if form in BESIDE else settings.originals / original
-        job = Job(read_at, name, self.options.password, saved)
+        job = Job(read_at, shown(item.path.name), self.options.password, saved)
         return _Waiting(path, sha256, original, _fingerprint(sha256), stated, item.named, job)
 
     def _checked(self, item: Found) -> datetime:
         """When a saved answer was given by its source, as far as is known."""
-        modified = datetime.fromtimestamp(item.path.stat().st_mtime, UTC)
-        return self.options.checked or min(modified, self.kb.clock())
+        now = self.kb.clock()
+        try:
+            modified = datetime.fromtimestamp(item.path.stat().st_mtime, UTC)
+        except OSError:  # it has gone meanwhile; its copy is read
+            modified = now
+        return self.options.checked or min(modified, now)
 
-    def _take_calls(self, waiting: _Waiting, read: ReadCalls) -> FileResult:
-        """Place the calls of a saved answer; what can't be read of it is told line by line."""
-        counts = CallCounts()
-        for record in read.records():
-            if isinstance(record, Flaw):
-                counts.flaws.append(record)
-            else:
-                placing = self._calls_placing(waiting.stated)
-                placing.take(record, waiting.path, counts)
-        self.report.calls.update(counts.counts)
-        for flaw in counts.flaws[:_FLAWS_TOLD]:
-            where = f"{waiting.path}, {flaw.where}"
-            self.report.files.append(FileResult(where, Outcome.FAILED, flaw.problem))
-        left = len(counts.flaws) - _FLAWS_TOLD
-        if left > 0:
-            reason = f"{left} more of its records can't be read"
-            self.report.files.append(FileResult(waiting.path, Outcome.FAILED, reason))
-        return counts.as_result(waiting.path)
-
-    def _calls_placing(self, stated: Metadata) -> CallPlacing:
-        """One placing for each set of statements: it remembers what it has written."""
-        if stated not in self.placings:
-            restore = self.options.restore
-            self.placings[stated] = CallPlacing(self.publication, stated, restore=restore)
-        return self.placings[stated]
-
-    def _take(self, waiting: _Waiting, result: Result) -> FileResult:
+    def _take(self, waiting: _Waiting, result: Parsed | UnreadableError) -> FileResult:
         """Decide what a file that was read is: new, a new version, or a known one."""
         if isinstance(result, UnreadableError):
             passed_over = isinstance(result, UnsupportedError) and not waiting.named
             outcome = Outcome.SKIPPED if passed_over else Outcome.FAILED
             return FileResult(waiting.path, outcome, str(result))
         try:
-            if isinstance(result, ReadCalls):
-                return self._take_calls(waiting, result)
             return self._store(waiting, result)
         except KnowledgeBaseError as error:
             return FileResult(waiting.path, Outcome.FAILED, str(error))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.calls.base import CallRecord
 from ingest.calls.run import take_calls
-from ingest.calls.texts import page_of_text
+from ingest.calls.sources.texts import page_of_text
 from kb.calls.dates import BRUSSELS
 from kb.model import Call, CallSource, Metadata, Visibility
 
@@ -39,7 +39,7 @@ def made(identifier: str = "LADDER-2026-01", **fields: Any) -> Call:
     return Call(identifier, fields.pop("title", f"Lending ladders, {identifier}"), **fields)
 
 
-def record(
+def record(  # noqa: PLR0913 -- keywords, each with its default
     call: Call,
     *texts: str,
     status: str | None = None,

@@ -18,8 +18,8 @@ from kb.model import Metadata, Visibility
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ingest.calls.pulls import Options, Pulled
-    from ingest.calls.shape import Difference
+    from ingest.calls.pulls.running import Options, Pulled
+    from ingest.calls.pulls.shape import Difference
     from kb.bootstrap import KnowledgeBase
     from kb.settings import Settings
 
@@ -70,9 +70,9 @@ def eu_portal(
     as_json: JsonOption = False,
 ) -> None:
     """Pull the EU Funding & Tenders Portal: calls that are open or announced."""
-    from ingest.calls.check import check_eu_portal  # noqa: PLC0415 -- keeps `kb --help` quick
-    from ingest.calls.pull_eu_portal import Asked  # noqa: PLC0415 -- as above
-    from ingest.calls.pulls import pull_eu_portal  # noqa: PLC0415 -- as above
+    from ingest.calls.pulls.check import check_eu_portal  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.eu_portal import Asked  # noqa: PLC0415 -- as above
+    from ingest.calls.pulls.running import pull_eu_portal  # noqa: PLC0415 -- as above
 
     codes = _codes(programme or ())
     asked = Asked(codes, since.date() if since else None, language, details)
@@ -94,8 +94,8 @@ def eu_portal_bulk(
     as_json: JsonOption = False,
 ) -> None:
     """Pull the portal's daily file of all its calls, without texts; about 130 MB."""
-    from ingest.calls.check import check_bulk  # noqa: PLC0415 -- keeps `kb --help` quick
-    from ingest.calls.pulls import pull_bulk  # noqa: PLC0415 -- as above
+    from ingest.calls.pulls.check import check_bulk  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.running import pull_bulk  # noqa: PLC0415 -- as above
 
     codes = _codes(programme or ())
     if check:
@@ -113,10 +113,10 @@ def aides_territoires(
     as_json: JsonOption = False,
 ) -> None:
     """Pull the French aids for associations; needs KB_AIDES_TERRITOIRES_TOKEN."""
-    from ingest.calls.check import (  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.check import (  # noqa: PLC0415 -- keeps `kb --help` quick
         check_aides_territoires,
     )
-    from ingest.calls.pulls import pull_aides_territoires  # noqa: PLC0415 -- as above
+    from ingest.calls.pulls.running import pull_aides_territoires  # noqa: PLC0415 -- as above
 
     if check:
         _check(check_aides_territoires, as_json=as_json)
@@ -132,8 +132,8 @@ def ile_de_france(
     as_json: JsonOption = False,
 ) -> None:
     """Pull the calls of the region Île-de-France from its open data."""
-    from ingest.calls.check import check_ile_de_france  # noqa: PLC0415 -- keeps `kb --help` quick
-    from ingest.calls.pulls import pull_ile_de_france  # noqa: PLC0415 -- as above
+    from ingest.calls.pulls.check import check_ile_de_france  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.running import pull_ile_de_france  # noqa: PLC0415 -- as above
 
     if check:
         _check(check_ile_de_france, as_json=as_json)
@@ -147,7 +147,7 @@ def _pull(
     fresh: bool,
     as_json: bool,
 ) -> None:
-    from ingest.calls.pulls import Options  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.running import Options  # noqa: PLC0415 -- keeps `kb --help` quick
 
     with opened() as kb, Shown() as progress:
         pulled = pulling(kb, Options(stated, fresh, progress))
@@ -164,7 +164,7 @@ def _stated(visibility: Visibility | None, theme: list[str] | None) -> Metadata:
 
 def _check(checking: Callable[[Settings, Options], list[Difference]], *, as_json: bool) -> None:
     """Compare a source with what is known of it, show what differs, and end."""
-    from ingest.calls.pulls import Options  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.pulls.running import Options  # noqa: PLC0415 -- keeps `kb --help` quick
     from kb.settings import load_settings  # noqa: PLC0415 -- as above
 
     found = checking(load_settings(), Options())
@@ -182,7 +182,7 @@ def _codes(programmes: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: There is no such programme.
     """
-    from ingest.calls.programmes import PROGRAMMES  # noqa: PLC0415 -- keeps `kb --help` quick
+    from ingest.calls.sources.programmes import PROGRAMMES  # noqa: PLC0415 -- keeps `kb --help` quick
 
     codes: list[str] = []
     for said in programmes:

@@ -1,7 +1,8 @@
 """One call from what several sources say of it: the one place that states which of them wins.
 
 Records are of one call when their identifiers agree, whatever the case (``CallRecord.key``). Per
-source and language the newest record counts.
+source and language the newest record counts; those of one moment complement each other, since a
+list says less of a call than its page.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from ingest.calls.base import CallRecord
+from kb.calls.dates import brussels_day
 from kb.model import CallSource, Parsed
 
 if TYPE_CHECKING:
@@ -30,8 +32,9 @@ SOURCES = (
 )
 # The language in which a call's facts are taken first where a source gives several.
 LANGUAGES = ("en", "fr")
-# Dates move: of these the source that was checked last knows best, whoever it is.
-_NEWEST_WINS = ("opens", "deadlines", "deadline_model", "rolling")
+# Dates move: of these the source that was checked last knows best, whoever it is. Until when a call
+# runs is one statement, of one source.
+_UNTIL = ("deadlines", "rolling")
 _RICHEST_WINS = (
     "title",
     "programme",
@@ -81,35 +84,70 @@ class Merged:
         return tuple((page.label, page.text) for page in self.parsed.pages)
 
 
+def with_records(
+    known: Sequence[CallRecord], found: Sequence[CallRecord]
+) -> tuple[CallRecord, ...]:
+    """The records of a call after a run has found more; older ones than are known change nothing.
+
+    Those that one source gave in one language on one day are one: its list, and the call's page.
+    """
+    places: dict[tuple[int, str, int, str], list[CallRecord]] = {}
+    for record in found:
+        places.setdefault(_place(record), []).append(record)
+    records = tuple(known)
+    for given in places.values():
+        last = max(record.checked for record in given)
+        alike = [each for each in given if brussels_day(each.checked) == brussels_day(last)]
+        records = with_record(records, together(alike))
+    return records
+
+
 def with_record(known: Sequence[CallRecord], new: CallRecord) -> tuple[CallRecord, ...]:
     """The records of a call after one more was read; an older one than is known changes nothing.
 
-    A source that has ceased to list the call leaves what it last said, marked as gone. Of two that
-    were made at one time the fuller counts: a list, and the pages that it lists.
+    A source that has ceased to list the call leaves what it last said, marked as gone.
     """
     mine = next((each for each in known if _place(each) == _place(new)), None)
-    if mine is not None and (mine.checked, _length(mine)) > (new.checked, _length(new)):
+    if mine is not None and mine.checked > new.checked:
         return tuple(known)
     if new.gone:
         if mine is None:
             return tuple(known)
         new = replace(mine, gone=True, checked=new.checked)
+    elif mine is not None and mine.checked == new.checked and not mine.gone:
+        new = together([mine, new])
     others = [each for each in known if each is not mine]
     return tuple(sorted((*others, new), key=_place))
+
+
+def together(records: Sequence[CallRecord]) -> CallRecord:
+    """One record of those that a source gave of a call in one language at about the same time.
+
+    The one that was checked last counts, of several the last; what it leaves out the others say.
+    Texts are those of the record that has most.
+    """
+    newest = sorted(records, key=lambda record: record.checked)[::-1]
+    if newest[0].gone or len(newest) == 1:
+        return newest[0]
+    listed = [record for record in newest if not record.gone]
+    return replace(
+        listed[0],
+        call=_combined(listed, listed),
+        pages=_fullest(listed).pages,
+        status=next((record.status for record in listed if record.status), None),
+        licence=_licence(listed),
+    )
 
 
 def merge(records: Sequence[CallRecord]) -> Merged:
     """Make one call of its records, at least one."""
     richest = sorted(records, key=_place)
     newest = sorted(richest, key=lambda record: (record.gone, -record.checked.timestamp()))
-    values: dict[str, Any] = {
-        **{name: _first(richest, name) for name in _RICHEST_WINS},
-        **{name: _first(newest, name) for name in _NEWEST_WINS},
-        **_budget(richest),
-        "languages": tuple(dict.fromkeys(record.language for record in richest)),
-        "sources": tuple(map(_source, richest)),
-    }
-    call = replace(richest[0].call, **values)
+    call = replace(
+        _combined(richest, newest),
+        languages=tuple(dict.fromkeys(record.language for record in richest)),
+        sources=tuple(map(_source, richest)),
+    )
     pages, own, language = _pages(richest)
     return Merged(call, Parsed(pages, paged=False), own, language, _licence(richest))
 
@@ -136,6 +174,20 @@ def _length(record: CallRecord) -> int:
 
 def _rank(known: Sequence[str], name: str) -> int:
     return known.index(name) if name in known else len(known)
+
+
+def _combined(richest: Sequence[CallRecord], newest: Sequence[CallRecord]) -> Call:
+    """The call of the first record with what the others add; dates are those of the newest."""
+    running = [record for record in newest if record.call.deadlines or record.call.rolling]
+    until = running[0].call if running else newest[0].call
+    values: dict[str, Any] = {
+        **{name: _first(richest, name) for name in _RICHEST_WINS},
+        **{name: getattr(until, name) for name in _UNTIL},
+        **_budget(richest),
+        "opens": _first(newest, "opens"),
+        "deadline_model": _first([*running, *newest], "deadline_model"),
+    }
+    return replace(richest[0].call, **values)
 
 
 def _first(records: Iterable[CallRecord], name: str) -> Any:
@@ -176,6 +228,10 @@ def _pages(records: Sequence[CallRecord]) -> tuple[tuple[Page, ...], int, str]:
         own = own or len(pages)
     numbered = tuple(replace(page, number=at) for at, page in enumerate(pages, start=1))
     return numbered, own, languages[0]
+
+
+def _fullest(records: Sequence[CallRecord]) -> CallRecord:
+    return max(records, key=lambda record: sum(len(page.text) for page in record.pages))
 
 
 def _by_rank(language: str) -> tuple[int, str]:

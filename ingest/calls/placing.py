@@ -1,4 +1,8 @@
-"""Records of calls into the draft of a run: as a new call, a new version, or nothing new."""
+"""Records of calls into the draft of a run: as a new call, a new version, or nothing new.
+
+A call may come in several files, and several times in one: all that a run finds of it is looked at
+together, so that it makes one version and is told of once.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
+from sqlalchemy.exc import SQLAlchemyError
 
+from ingest.calls.base import Flaw
 from ingest.calls.facts import with_facts
-from ingest.calls.merging import merge, records_json, records_of, with_record
+from ingest.calls.merging import merge, records_json, records_of, with_records
 from ingest.identity import identify
 from ingest.metadata import carried_on
 from ingest.report import FileResult, Outcome
@@ -24,9 +30,11 @@ from kb.splitting import split
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ingest.calls.base import CallRecord, Flaw
+    from ingest.calls.base import CallRecord
     from ingest.calls.merging import Merged
+    from ingest.progress import Progress
     from ingest.publication import Publication
+    from kb.calls.news import Difference
     from kb.model import Parsed
 
 MEDIA_TYPE = "application/json"
@@ -71,11 +79,14 @@ class CallCounts:
     def as_result(self, path: str) -> FileResult:
         """The line of a report for the file that the calls were read from."""
         counts = self.counts
-        parts = [f"{count} {name}" for name, count in counts.most_common()]
-        said = f"{counts.total()} calls: {', '.join(parts)}"
         if not counts:
             outcome = Outcome.FAILED if self.flaws else Outcome.UNCHANGED
             return FileResult(path, outcome, "holds no call that can be read")
+        parts = [f"{count} {name}" for name, count in counts.most_common()]
+        noun = "call" if counts.total() == 1 else "calls"
+        said = f"{counts.total()} {noun}: {', '.join(parts)}"
+        if counts[REMOVED]:
+            said += "; `kb ingest --restore` takes back in what `kb remove` removed"
         new = counts[NewsKind.NEW.value]
         same = counts[UNCHANGED] + counts[REMOVED] == counts.total()
         outcome = Outcome.ADDED if new else Outcome.UNCHANGED if same else Outcome.UPDATED
@@ -83,12 +94,38 @@ class CallCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class Origin:
+    """The file or address that records were read from, what is stated of it, and its counts."""
+
+    path: str
+    stated: Metadata
+    counts: CallCounts
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a run has found of one call: records, and where they come from, in that order."""
+
+    records: list[CallRecord] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+
+    @property
+    def stated(self) -> Metadata:
+        """What is stated of the call; of several statements on who may see it the narrowest."""
+        stated = Metadata()
+        for origin in self.origins:
+            stated = stated.overlaid(origin.stated)
+        said = [each.stated.visibility for each in self.origins if each.stated.visibility]
+        return replace(stated, visibility=max(said, key=list(Visibility).index, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
     """A call before this run: its versions, what is known of it, and its texts."""
 
     versions: tuple[KnownVersion, ...] = ()
     stored: StoredCall | None = None
-    texts: _Texts = ()
+    records: tuple[CallRecord, ...] = ()
 
     @property
     def current(self) -> KnownVersion | None:
@@ -97,86 +134,105 @@ class _State:
 
 
 class CallPlacing:
-    """Takes records one by one; what it did stands in the publication and in the counts."""
+    """Takes the records of a run, and places the calls at its end in the publication."""
 
-    def __init__(self, publication: Publication, stated: Metadata, *, restore: bool) -> None:
+    def __init__(self, publication: Publication, *, restore: bool) -> None:
         self._publication = publication
         self._draft = publication.draft
-        self._stated = stated
         self._restore = restore
         self._now = publication.kb.clock()
-        self._before: dict[str, _State] = {}
-        # The versions that this run has written, by document.
-        self._written: dict[str, int] = {}
-        self._outcomes: dict[str, str] = {}
+        self._found: dict[str, _Found] = {}
 
-    def take(self, record: CallRecord, source: str, counts: CallCounts) -> None:
-        """Place a record; ``source`` is the file or address that it was read from.
-
-        A call that comes twice in one run is one version, compared with what was before the run.
-        """
+    def take(self, record: CallRecord, origin: Origin) -> None:
+        """Note a record; nothing is placed yet."""
         document_id, _ = call_ids(record.call.identifier)
+        found = self._found.setdefault(document_id, _Found())
+        found.records.append(record)
+        if not any(each is origin for each in found.origins):
+            found.origins.append(origin)
+
+    def place(self, progress: Progress) -> Counter[str]:
+        """Place every call of which records were taken; returns how many had each outcome."""
+        outcomes: Counter[str] = Counter()
+        progress.begin("placing calls", len(self._found))
+        for document_id, found in self._found.items():
+            outcome = self._guarded(document_id, found)
+            if outcome is not None:
+                outcomes[outcome] += 1
+                for origin in found.origins:
+                    origin.counts.note(document_id, outcome)
+            progress.advance(1, found.records[0].call.identifier)
+        self._found = {}
+        return outcomes
+
+    def _guarded(self, document_id: str, found: _Found) -> str | None:
+        """Place a call; an odd one must not end the run."""
+        try:
+            return self._place(document_id, found)
+        except (SQLAlchemyError, OSError):
+            raise  # the store, not the call
+        except Exception as error:  # noqa: BLE001 -- as above
+            identifier = found.records[0].call.identifier
+            problem = f"could not be taken in: {type(error).__name__}: {error}"
+            for origin in found.origins:
+                origin.counts.flaws.append(Flaw(identifier, problem))
+            return None
+
+    def _place(self, document_id: str, found: _Found) -> str:
         removed = self._draft.removed(document_id) is not None
         if removed and not self._restore:
-            counts.note(document_id, REMOVED)
-            return
-        before = self._state(document_id)
-        stored = before.stored
-        if document_id in self._written:
-            stored = self._draft.call(self._written[document_id])
-        known = records_of(stored.records) if stored else ()
-        records = with_record(known, record)
-        if records:
-            key = (document_id, record.source, record.language)
-            self._publication.checked[key] = record.checked
-            self._outcomes[document_id] = self._place(document_id, records, before, source, counts)
-            if removed:
-                self._publication.restore(document_id)
-        counts.note(document_id, self._outcomes.get(document_id, UNCHANGED))
+            return REMOVED
+        before = self._before(document_id)
+        records = with_records(before.records, found.records)
+        if not records:
+            return UNCHANGED
+        outcome = self._compared(document_id, records, before, found)
+        listing = {(record.source, record.language) for record in records}
+        for record in found.records:
+            if (record.source, record.language) in listing:
+                self._publication.check(document_id, record.source, record.language, record.checked)
+        if removed:
+            self._publication.restore(document_id)
+        return UPDATED if removed and outcome == UNCHANGED else outcome
 
-    def _place(
-        self,
-        document_id: str,
-        records: Sequence[CallRecord],
-        before: _State,
-        source: str,
-        counts: CallCounts,
+    def _compared(
+        self, document_id: str, records: Sequence[CallRecord], before: _Before, found: _Found
     ) -> str:
+        """Write what is new of a call; returns the most telling of what there is to tell."""
         merged = merge(records)
         call = with_facts(merged.call, merged.own_pages, merged.language)
         seen = before.stored.call.first_seen if before.stored else None
         call = replace(call, first_seen=seen or self._now)
-        self._take_back(document_id, before)
-        metadata = self._metadata(call, merged, before.current)
-        sha256 = _content_hash(call, merged.texts)
         current = before.current
+        metadata = _metadata(call, merged, found.stated, current)
+        sha256 = _content_hash(call, merged.texts)
         if current is not None and current.sha256 == sha256:
             if metadata != current.metadata:
                 self._publication.change(current, metadata, list(before.versions))
                 return UPDATED
             return UNCHANGED
+        last = found.origins[-1]
+        version = self._version(document_id, merged, metadata, sha256, last.path)
         stored = StoredCall(call, records_json(records))
-        version = self._version(document_id, merged, metadata, sha256, source)
-        counts.passages += self._write(version, merged.parsed, stored, before)
-        old = before.stored.call if before.stored else None
-        told = compare(old, call, self._now, text_changed=before.texts != merged.texts)
+        last.counts.passages += self._write(version, merged.parsed, stored, before)
+        told = self._differences(before, call, merged)
         self._publication.news += [(document_id, difference) for difference in told]
         return min((each.kind.value for each in told), key=TELLING.index, default=UPDATED)
 
-    def _take_back(self, document_id: str, before: _State) -> None:
-        """Undo what this run has written of a call that comes again."""
-        written = self._written.pop(document_id, None)
-        if written is None:
-            return
-        current = before.current
-        self._draft.take_back(written, current.key if current else None)
-        publication = self._publication
-        publication.news = [each for each in publication.news if each[0] != document_id]
-        if current is None:
-            publication.reindexed.discard(document_id)
+    def _differences(self, before: _Before, call: Call, merged: Merged) -> list[Difference]:
+        """What is new of a call.
+
+        What was known is read again from what its sources said: rules that have become better since
+        are no news.
+        """
+        if not before.records:
+            return compare(None, call, self._now)
+        old = merge(before.records)
+        known = with_facts(old.call, old.own_pages, old.language)
+        return compare(known, call, self._now, text_changed=old.texts != merged.texts)
 
     def _write(
-        self, version: NewVersion, parsed: Parsed, stored: StoredCall, before: _State
+        self, version: NewVersion, parsed: Parsed, stored: StoredCall, before: _Before
     ) -> int:
         metadata = version.metadata
         passages = split(
@@ -187,8 +243,7 @@ class CallPlacing:
             self._publication.kb.encoder.count_tokens,
             language=metadata.language,
         )
-        key = self._draft.add(version, parsed.pages, passages, current=True, call=stored)
-        self._written[version.document_id] = key
+        self._draft.add(version, parsed.pages, passages, current=True, call=stored)
         self._publication.changed = True
         self._publication.reindexed.add(version.document_id)
         self._publication.narrow(version.document_id, metadata, list(before.versions))
@@ -210,34 +265,31 @@ class CallPlacing:
             metadata=metadata,
         )
 
-    def _metadata(self, call: Call, merged: Merged, current: KnownVersion | None) -> Metadata:
-        metadata = Metadata(
-            title=call.title,
-            issuer=call.funder,
-            language=merged.language,
-            kind=Kind.CALL,
-            visibility=self._stated.visibility or Visibility.PUBLIC,
-            themes=self._stated.themes,
-            identifier=call.identifier,
-            licence=merged.licence or self._stated.licence,
-            url=call.url,
-        )
-        if current is None:
-            return metadata
-        kept = replace(current.metadata, issuer=None, licence=None, kind=None)
-        return carried_on(metadata, self._stated, kept)
+    def _before(self, document_id: str) -> _Before:
+        versions = tuple(self._draft.known_versions(document_id))
+        current = _Before(versions).current
+        stored = None if current is None else self._draft.call(current.key)
+        return _Before(versions, stored, records_of(stored.records) if stored else ())
 
-    def _state(self, document_id: str) -> _State:
-        """What a call was before this run, as it is first asked for in the run."""
-        if document_id not in self._before:
-            versions = tuple(self._draft.known_versions(document_id))
-            state = _State(versions)
-            if state.current is not None:
-                stored = self._draft.call(state.current.key)
-                texts = merge(records_of(stored.records)).texts if stored else ()
-                state = _State(versions, stored, texts)
-            self._before[document_id] = state
-        return self._before[document_id]
+
+def _metadata(
+    call: Call, merged: Merged, stated: Metadata, current: KnownVersion | None
+) -> Metadata:
+    metadata = Metadata(
+        title=call.title,
+        issuer=call.funder,
+        language=merged.language,
+        kind=Kind.CALL,
+        visibility=stated.visibility or Visibility.PUBLIC,
+        themes=stated.themes,
+        identifier=call.identifier,
+        licence=merged.licence or stated.licence,
+        url=call.url,
+    )
+    if current is None:
+        return metadata
+    kept = replace(current.metadata, issuer=None, licence=None, kind=None)
+    return carried_on(metadata, stated, kept)
 
 
 def call_ids(identifier: str) -> tuple[str, str]:

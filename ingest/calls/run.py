@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ingest.calls.base import Flaw
-from ingest.calls.placing import CallCounts, CallPlacing
+from ingest.calls.placing import CallCounts, CallPlacing, Origin
 from ingest.progress import Progress
 from ingest.publication import Publication
 from kb.lock import writer_lock
@@ -69,12 +69,14 @@ def take_calls(  # noqa: PLR0913 -- keywords, each with its default
     with writer_lock(kb.settings.lock):
         publication = Publication(kb)
         try:
-            placing = CallPlacing(publication, stated or Metadata(), restore=restore)
+            placing = CallPlacing(publication, restore=restore)
+            origin = Origin(where, stated or Metadata(), report.counts)
             for record in records:
                 if isinstance(record, Flaw):
                     report.counts.flaws.append(record)
                 else:
-                    placing.take(record, where, report.counts)
+                    placing.take(record, origin)
+            placing.place(told)
             report.generation = publication.publish(told)
         except BaseException:
             publication.discard()

@@ -2,7 +2,7 @@
 
 Each format is a module with ``accepts(head, name)``, which is asked with the first 64 KiB of the
 file, unpacked, and ``read(path, name, checked)``, which yields records and flaws.
-``ingest.calls.streams`` opens a file (gzip or not) and splits JSON into values.
+``ingest.calls.sources.streams`` opens a file (gzip or not) and splits JSON into values.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ingest.calls.base import CallRecord, Flaw
-from ingest.calls.streams import head_of
+from ingest.calls.sources.streams import head_of
 from kb.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 # In the order in which they are asked. Imported when asked, for what the others cost.
 SAVED = {
-    "eu-portal-search": "ingest.calls.eu_portal",
-    "eu-portal-topic": "ingest.calls.eu_topic",
-    "eu-portal-bulk": "ingest.calls.eu_bulk",
-    "eu-portal-normalised": "ingest.calls.eu_normalised",
-    "aides-territoires": "ingest.calls.aides_territoires",
-    "ile-de-france": "ingest.calls.ile_de_france",
-    "french-pages": "ingest.calls.french_pages",
+    "eu-portal-search": "ingest.calls.sources.eu_portal",
+    "eu-portal-topic": "ingest.calls.sources.eu_topic",
+    "eu-portal-bulk": "ingest.calls.sources.eu_bulk",
+    "eu-portal-normalised": "ingest.calls.sources.eu_normalised",
+    "aides-territoires": "ingest.calls.sources.aides_territoires",
+    "ile-de-france": "ingest.calls.sources.ile_de_france",
+    "french-pages": "ingest.calls.sources.french_pages",
+    "own": "ingest.calls.sources.own",
 }
 _BINARY = b"\x00"  # no saved answer holds one, and most other files do
 # Formats whose texts lie in files beside the list: it is read in its own folder.

@@ -30,6 +30,11 @@ def day_starts(day: date) -> datetime:
     return datetime.combine(day, time(0), BRUSSELS)
 
 
+def days_later(day: date, days: int) -> date:
+    """The day so many days later, or the last one that the calendar has."""
+    return date.fromordinal(min(day.toordinal() + days, date.max.toordinal()))
+
+
 def days_between(now: datetime, then: datetime) -> int:
     """How many midnights of Brussels lie between two aware moments."""
     return (brussels_day(then) - brussels_day(now)) // timedelta(days=1)

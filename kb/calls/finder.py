@@ -1,30 +1,30 @@
 """Finding calls: filters, facets and sorting inside the engine, pages by cursor.
 
-One head point stands for a call (docs/decisions/0010). A cursor is the value that the last call was
-sorted by, with the calls already seen at that value, so that pages neither repeat nor lose a call.
+One head point stands for a call (docs/decisions/0010). Calls of one value stand in the order of
+their points' ids, and a cursor names the last value and id, so that pages neither repeat nor lose a
+call.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
 
-from kb.analysis import fold
+from kb.calls.cursor import RANKING, Cursor, read_cursor
+from kb.calls.names import named
 from kb.calls.query import MAX_TEXT, CallQuery, Sort
 from kb.calls.status import Status, status_at, usable_deadlines
-from kb.calls.why import Why, cite_hits
+from kb.calls.why import Asked, Why, cite_hits
 from kb.errors import UsageError
-from kb.index.base import Order
+from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
 from kb.model import CallStatus, Citation, Document, Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from kb.index.base import IndexReader
@@ -39,6 +39,10 @@ MAX_LIMIT = 100
 RANKED = 100
 FOLLOWED_MATCHES = 30
 MAX_FACET = 200
+# So many names are looked through for one that is meant.
+MAX_NAMES = 2000
+# Points that the index is asked for at once.
+_BATCH = 50
 # What is counted beside the hits, by its name at every door, and the payload field behind it.
 FACETS = {
     "programme": "programme",
@@ -47,8 +51,6 @@ FACETS = {
     "country": "countries",
     "theme": "themes",
 }
-# Of a point's id so many signs tell it from the others with the same value.
-_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +86,11 @@ class _Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    """Where a page ended: its phase (-1 for the ranking), the value, and what was seen there."""
-
-    phase: int
-    value: float | str | None = None
-    seen: tuple[str, ...] = ()
-
-    def text(self) -> str:
-        """The cursor as it travels."""
-        values = json.dumps([self.phase, self.value, list(self.seen)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(values.encode()).decode().rstrip("=")
-
-
-@dataclass(frozen=True, slots=True)
 class _Entry:
     """A call in its place, and the cursor that goes on after it."""
 
     document_id: str
-    cursor: _Cursor
+    cursor: Cursor
     score: float | None = None
     hit: Hit | None = None
 
@@ -149,7 +137,10 @@ class CallFinder:
         asked.check()
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit is {limit}; it must lie between 1 and {MAX_LIMIT}.")
-        start = _read_cursor(cursor)
+        ranking = asked.order is Sort.RELEVANCE and bool(asked.query.strip())
+        start = read_cursor(cursor, asked.order, len(_phases(asked.order, 0)))
+        if start is not None and start.phase == RANKING and not ranking:
+            raise UsageError("cursor is of a question: ask for the first page again.")
         with self._generations.current() as view:
             filters = _resolved(asked, view.index, visibilities, now)
             found = _Found(view, filters)
@@ -177,12 +168,15 @@ class CallFinder:
     ) -> list[CallHit]:
         """What somebody who follows a query is told of: of a question only the best matches.
 
-        A ranking has no end of its own; everything after ``FOLLOWED_MATCHES`` would be noise.
+        A ranking has no end of its own: those count that rank among ``FOLLOWED_MATCHES`` and whose
+        title or best sentences hold a word of the question, or of its translation.
         """
-        if asked.query.strip():
-            ranked = replace(asked, sort=Sort.RELEVANCE)
-            return self.all(ranked, visibilities, now, min(most, FOLLOWED_MATCHES))
-        return self.all(asked, visibilities, now, most)
+        if not asked.query.strip():
+            return self.all(asked, visibilities, now, most)
+        ranked = replace(asked, sort=Sort.RELEVANCE)
+        found = self.all(ranked, visibilities, now, min(most, FOLLOWED_MATCHES))
+        said = Asked(asked.query)
+        return [hit for hit in found if hit.score is not None and said.is_said(hit)]
 
     def one(
         self, identifier: str, visibilities: tuple[Visibility, ...], now: datetime
@@ -196,11 +190,11 @@ class CallFinder:
             return None
         return CallHit(document, document.call, status_at(document.call, now))
 
-    def _entries(self, asked: CallQuery, found: _Found, start: _Cursor | None) -> Iterator[_Entry]:
+    def _entries(self, asked: CallQuery, found: _Found, start: Cursor | None) -> Iterator[_Entry]:
         ranked: list[Hit] = []
         if asked.order is Sort.RELEVANCE and asked.query.strip():
             ranked = self.ranked(asked.query, found.view, found.filters)
-            if start is None or start.phase < 0:
+            if start is None or start.phase == RANKING:
                 yield from _after(ranked, start)
                 start = None
         without = self._heads(found, [hit.document.id for hit in ranked])
@@ -226,66 +220,21 @@ class CallFinder:
         return frozenset(self._calls.heads(found.view.generation, document_ids))
 
     def _sorted(
-        self, order: Sort, found: _Found, start: _Cursor | None, without: Collection[str]
+        self, order: Sort, found: _Found, start: Cursor | None, without: Collection[str]
     ) -> Iterator[_Entry]:
         call = found.filters.call
-        now = 0.0 if call is None else call.now.timestamp()
-        phases = _phases(order, now)
+        phases = _phases(order, 0.0 if call is None else call.now.timestamp())
         first = 0 if start is None else start.phase
-        for number in range(max(first, 0), len(phases)):
+        for number, phase in enumerate(phases[first:], start=first):
             begun = start if start is not None and start.phase == number else None
-            if phases[number].undated:
-                yield from self._undated(number, phases[number].order.key, found, begun, without)
-            else:
-                yield from self._dated(number, phases[number].order, found, begun, without)
-
-    def _dated(
-        self,
-        number: int,
-        order: Order,
-        found: _Found,
-        begun: _Cursor | None,
-        without: Collection[str],
-    ) -> Iterator[_Entry]:
-        value = order.start if begun is None else float(begun.value or 0)
-        seen = set() if begun is None else set(begun.seen)
-        asked_for = RANKED
-        while True:
-            limit = asked_for + len(seen)
-            batch = found.view.index.ordered(
-                replace(order, start=value), found.filters, limit, without
-            )
-            new = [p for p in batch if p.value != value or p.id[:_SHORT] not in seen]
-            documents = self._look_up(found, [placed.id for placed in new])
-            for placed in new:
-                if placed.value != value:
-                    value, seen = placed.value, set()
-                seen.add(placed.id[:_SHORT])
-                document = documents.get(placed.id)
-                if document is not None and _in_place(document, order, placed.value, found):
-                    cursor = _Cursor(number, value, tuple(sorted(seen)))
-                    yield _Entry(document.id, cursor)
-            if len(batch) < limit:
-                return
-
-    def _undated(
-        self,
-        number: int,
-        key: str,
-        found: _Found,
-        begun: _Cursor | None,
-        without: Collection[str],
-    ) -> Iterator[_Entry]:
-        after = None if begun is None or begun.value is None else str(begun.value)
-        while True:
-            batch = found.view.index.unordered(key, found.filters, RANKED, after, without)
-            documents = self._look_up(found, batch)
-            for after in batch:
-                document = documents.get(after)
-                if document is not None:
-                    yield _Entry(document.id, _Cursor(number, after))
-            if len(batch) < RANKED:
-                return
+            pages = _undated if phase.undated else _dated
+            for batch in pages(found, phase.order, begun, without):
+                documents = self._look_up(found, [placed.id for placed in batch])
+                for placed in batch:
+                    document = documents.get(placed.id)
+                    if document is not None and _in_place(document, phase.order, placed, found):
+                        cursor = Cursor(order, number, placed.value, placed.id)
+                        yield _Entry(document.id, cursor)
 
     def _look_up(self, found: _Found, passage_ids: Sequence[str]) -> dict[str, Document]:
         """The documents of head points; the record has the last word on what may be shown."""
@@ -319,14 +268,19 @@ class CallFinder:
 def _resolved(
     asked: CallQuery, index: IndexReader, visibilities: tuple[Visibility, ...], now: datetime
 ) -> Filters:
-    """The filters, with programmes and types of action under the names that the base has."""
-    if asked.programme or asked.action_type:
-        every = CallQuery().filters(now, visibilities)
-        asked = replace(
-            asked,
-            programme=_named(index.facet("programme", every, MAX_FACET), asked.programme),
-            action_type=_named(index.facet("action_types", every, MAX_FACET), asked.action_type),
-        )
+    """The filters, with programmes, types of action and themes under the names of the base."""
+    every = CallQuery().filters(now, visibilities)
+
+    def known(key: str, texts: tuple[str, ...]) -> tuple[str, ...]:
+        names = index.facet(key, every, MAX_NAMES) if texts else {}
+        return named([name for name in names if name != UNKNOWN], texts)
+
+    asked = replace(
+        asked,
+        programme=known("programme", asked.programme),
+        action_type=known("action_types", asked.action_type),
+        theme=known("themes", asked.theme),
+    )
     return asked.filters(now, visibilities)
 
 
@@ -343,28 +297,65 @@ def _phases(order: Sort, now: float) -> list[_Phase]:
     ]
 
 
-def _in_place(document: Document, order: Order, value: float, found: _Found) -> bool:
+def _dated(
+    found: _Found, order: Order, begun: Cursor | None, without: Collection[str]
+) -> Iterator[list[Placed]]:
+    """Points by value and id, in batches that end where a value does.
+
+    The index cuts a value anywhere, so a batch that it cut is used up to its last value.
+    """
+    start, limit = (order.start if begun is None else begun.value), _BATCH
+    while True:
+        asked = replace(order, start=start)
+        batch = found.view.index.ordered(asked, found.filters, limit, without)
+        whole = len(batch) < limit
+        groups = [
+            sorted(set(group), key=lambda placed: placed.id)
+            for _, group in groupby(batch, lambda placed: placed.value)
+        ]
+        ready = groups if whole else groups[:-1]
+        yield [placed for group in ready for placed in group if not _seen(placed, begun)]
+        if whole:
+            return
+        start, limit = groups[-1][0].value, _BATCH if ready else 2 * limit
+
+
+def _seen(placed: Placed, begun: Cursor | None) -> bool:
+    return begun is not None and placed.value == begun.value and placed.id <= begun.passage_id
+
+
+def _undated(
+    found: _Found, order: Order, begun: Cursor | None, without: Collection[str]
+) -> Iterator[list[Placed]]:
+    """Points that have no value, by id."""
+    after = None if begun is None else begun.passage_id
+    while True:
+        batch = found.view.index.unordered(order.key, found.filters, _BATCH, after, without)
+        yield [Placed(each, 0.0) for each in batch]
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1]
+
+
+def _in_place(document: Document, order: Order, placed: Placed, found: _Found) -> bool:
     """Whether a call stands here: one of several deadlines counts, the next."""
     call, filters = document.call, found.filters.call
     if order.key != "deadlines" or call is None or filters is None:
         return True
     coming = (moment for moment in usable_deadlines(call) if moment > filters.now)
     following = next(coming, None)
-    return following is not None and int(following.timestamp()) == int(value)
+    return following is not None and int(following.timestamp()) == int(placed.value)
 
 
-def _after(ranked: Sequence[Hit], start: _Cursor | None) -> Iterator[_Entry]:
-    """The ranking from a cursor on: what scores less, and what scores the same and is new."""
-    score = None if start is None else float(start.value or 0)
-    seen: set[str] = set() if start is None else set(start.seen)
-    for hit in ranked:
-        key = hit.passage.id[:_SHORT]
-        if score is not None and (hit.score > score or (hit.score == score and key in seen)):
-            continue
-        if hit.score != score:
-            score, seen = hit.score, set()
-        seen.add(key)
-        cursor = _Cursor(-1, score, tuple(sorted(seen)))
+def _after(ranked: Sequence[Hit], start: Cursor | None) -> Iterator[_Entry]:
+    """The ranking after a cursor: after its passage, or after its score if that has gone."""
+    first = 0
+    if start is not None:
+        places = {hit.passage.id: place for place, hit in enumerate(ranked, start=1)}
+        above = sum(hit.score >= start.value for hit in ranked)
+        first = places.get(start.passage_id, above)
+    for hit in ranked[first:]:
+        cursor = Cursor(Sort.RELEVANCE, RANKING, hit.score, hit.passage.id)
         yield _Entry(hit.document.id, cursor, hit.score, hit)
 
 
@@ -382,46 +373,3 @@ def _facets(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
         }
         facets = {"status": statuses, **facets}
     return facets
-
-
-def _named(counts: Mapping[str, int], asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Names as the base has them: whole, by their words, or by their capitals (RIA)."""
-    known = [name for name in counts if name != UNKNOWN]
-    names: list[str] = []
-    for text in asked:
-        wanted = fold(text).split()
-        exact = [name for name in known if fold(name).split() == wanted]
-        capitals = [name for name in known if text.upper() in {_capitals(name), _code(name)}]
-        words = [name for name in known if set(wanted) <= set(fold(name).split())]
-        names += exact or capitals or words or [text]
-    return tuple(dict.fromkeys(names))
-
-
-def _capitals(name: str) -> str:
-    """The initials of the words that begin with a capital and go on small."""
-    return "".join(word[0] for word in name.split() if word[:1].isupper() and not word.isupper())
-
-
-def _code(name: str) -> str:
-    """The code at the end in brackets, or the whole name."""
-    return name.rpartition("(")[2].rstrip(")").upper()
-
-
-def _read_cursor(text: str | None) -> _Cursor | None:
-    if text is None:
-        return None
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        phase, value, seen = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        made = _Cursor(int(phase), value, tuple(str(each) for each in seen))
-        if not -1 <= made.phase < 3 or not _is_place(made.value):  # noqa: PLR2004 -- phases
-            raise ValueError  # noqa: TRY301 -- told below
-    except (ValueError, TypeError, KeyError):
-        raise UsageError("The cursor is not one of ours: ask for the first page again.") from None
-    return made
-
-
-def _is_place(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= len("00000000-0000-0000-0000-000000000000")
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -35,6 +35,8 @@ SUBJECT = "subject"
 _RANKED = 100
 # The description counts beside the aims, which are more to the point.
 _DESCRIPTION_WEIGHT = 0.5
+# The mean of what a call scores by all aims, beside the best of them.
+_MEAN_WEIGHT = 0.5
 # Two sentences on the subject show what a call is about.
 _SUBJECT_QUOTES = 2
 _HALF = 50  # percent
@@ -130,20 +132,24 @@ def verdicts(call: Call, profile: Profile) -> dict[Fact, Verdict]:
 
 
 def _ranked(profile: Profile, rank: Callable[[str], list[Hit]]) -> dict[str, _Ranked]:
-    """Calls by document id: the best of the aims, and half of what the description finds."""
+    """Calls by document id: by the aim that fits best, and in part by all aims and the description.
+
+    A call that serves several aims goes before one that serves one as well.
+    """
     scores: defaultdict[str, float] = defaultdict(float)
     hits: defaultdict[str, list[tuple[str, Hit]]] = defaultdict(list)
-    aims: defaultdict[str, float] = defaultdict(float)
-    for text in profile.aims or (profile.description,):
+    aims: defaultdict[str, list[float]] = defaultdict(list)
+    texts = profile.aims or (profile.description,)
+    for text in texts:
         for hit in rank(text):
             hits[hit.document.id].append((text, hit))
-            aims[hit.document.id] = max(aims[hit.document.id], hit.score)
+            aims[hit.document.id].append(hit.score)
     if profile.aims:
         for hit in rank(profile.description):
             hits[hit.document.id].append((profile.description, hit))
             scores[hit.document.id] += _DESCRIPTION_WEIGHT * hit.score
-    for key, score in aims.items():
-        scores[key] += score
+    for key, found in aims.items():
+        scores[key] += max(found) + _MEAN_WEIGHT * sum(found) / len(texts)
     return {
         key: _Ranked(score, tuple(sorted(hits[key], key=lambda pair: -pair[1].score)))
         for key, score in scores.items()
@@ -177,15 +183,22 @@ def _subject(
     kb: KnowledgeBase, found_by: Sequence[tuple[str, Hit]], rarity: Rarity
 ) -> list[Statement]:
     """The sentences about what the profile wants, from the best passages, each once."""
-    says = {"fr": "Ce que finance l'appel", "en": "What the call funds"}
+    says = {"fr": "Sur votre sujet", "en": "On your subject"}
     statements: dict[str, Statement] = {}
     for text, hit in found_by:
         for citations in cite_hits(kb.record, Why(text, rarity), [hit]).values():
             for citation in citations:
-                statements.setdefault(citation.quote, Statement(SUBJECT, says, citation))
+                if not any(_same_words(citation.quote, said) for said in statements):
+                    statements[citation.quote] = Statement(SUBJECT, says, citation)
         if len(statements) >= _SUBJECT_QUOTES:
             break
     return list(statements.values())[:_SUBJECT_QUOTES]
+
+
+def _same_words(one: str, other: str) -> bool:
+    """Whether one quote holds the other: a list with its opening, and the opening."""
+    first, second = " ".join(one.split()), " ".join(other.split())
+    return first in second or second in first
 
 
 def _accepted(profile: Profile) -> dict[str, frozenset[str]]:

@@ -7,12 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from kb.analysis import neighbours, term_number, terms
 from kb.calls.dates import brussels_day
 from kb.calls.query import CallQuery
-from kb.language import detect
-from kb.lexicon.artefact import LANGUAGES
-from kb.lexicon.query import query_terms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,19 +21,16 @@ if TYPE_CHECKING:
 
 # A deadline is near, and told of, from here on.
 REMINDER = timedelta(days=7)
-# A question ranks every call and leaves none out. People are written to about those that rank high
-# and say something of what was asked: so many at most, which nobody has measured yet.
-BEST = 50
 MOST = 20_000
 
 
 class Finder(Protocol):
     """Finds calls (``kb.calls.finder.CallFinder``)."""
 
-    def all(
+    def matches(
         self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
     ) -> list[CallHit]:
-        """Every call that a query finds, at most so many, in its order."""
+        """What somebody who follows a query is told of, at most so many."""
         ...
 
 
@@ -101,7 +94,7 @@ class Matches:
             UsageError: Its query can't be understood any more.
         """
         query = replace(CallQuery.from_values(search.query), sort=None)
-        if near and not query.query:
+        if near and not query.query.strip():
             query = self._narrowed(query)
         if self._shelf.generation is None or _is_empty(query):
             return {}
@@ -127,41 +120,10 @@ class Matches:
         )
 
     def _read(self, query: CallQuery, visibilities: tuple[Visibility, ...]) -> dict[str, Call]:
-        most = BEST if query.query else MOST
-        hits = self._shelf.finder.all(query, visibilities, self.now, most)
-        if query.query:
-            asked = _Asked(query.query)
-            hits = [hit for hit in hits if hit.score is not None and asked.is_said(hit)]
+        hits = self._shelf.finder.matches(query, visibilities, self.now, MOST)
         return {hit.document.id: hit.call for hit in hits}
 
 
 def _is_empty(query: CallQuery) -> bool:
     after, before = query.deadline_after, query.deadline_before
     return after is not None and before is not None and after > before
-
-
-class _Asked:
-    """The words of a question, in the languages of those who answer."""
-
-    def __init__(self, question: str) -> None:
-        self._question = question
-        self._language = detect(question)
-        self._terms: dict[str, frozenset[int]] = {}
-
-    def is_said(self, hit: CallHit) -> bool:
-        """Whether a call's title or best sentences hold a word of the question, or its like."""
-        texts = [(hit.call.title, hit.document.language)]
-        texts += [(citation.quote, citation.passage.language) for citation in hit.why]
-        return any(self._numbers(text, language) & self._in(language) for text, language in texts)
-
-    def _in(self, language: str) -> frozenset[int]:
-        if language not in self._terms:
-            target = language if language in LANGUAGES else self._language
-            asked = query_terms(self._question, self._language, target)
-            self._terms[language] = frozenset(asked.indices)
-        return self._terms[language]
-
-    @staticmethod
-    def _numbers(text: str, language: str) -> set[int]:
-        said = terms(text, language)
-        return {term_number(term) for term in (*said, *neighbours(said))}

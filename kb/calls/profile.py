@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from kb.calls.places import country_code
+from kb.calls.query import shown
 from kb.errors import UsageError
 from kb.model import Applicant
 
@@ -55,11 +57,9 @@ class Profile:
             listed = ", ".join(sorted(known))
             raise UsageError(f"{where}: unknown field {unknown[0]!r}; known are {listed}.")
         try:
-            made = _PROFILE.validate_python({k: v for k, v in values.items() if v is not None})
+            made = _PROFILE.validate_python(_tidied(values, where))
         except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "profile"
-            raise UsageError(f"{where}: {name}: {first['msg']}.") from None
+            raise UsageError(f"{where}: {_problem(error)}") from None
         made.check(where)
         return made
 
@@ -74,18 +74,48 @@ class Profile:
         too_long = {
             "description": len(self.description) > MAX_DESCRIPTION,
             "aims": len(self.aims) > MAX_AIMS or any(len(a) > MAX_DESCRIPTION for a in self.aims),
-            "country": len(country_code(self.country)) != len("FR"),
         }
         for name, wrong in too_long.items():
             if wrong:
-                raise UsageError(f"{where}: {name} is too long or not of its form.")
+                raise UsageError(f"{where}: {name} is too long.")
+        if not re.fullmatch("[A-Z]{2}", country_code(self.country)):
+            told = shown(self.country)
+            raise UsageError(f"{where}: country is {told}; write it as two letters, such as FR.")
         for name in ("budget_eur", "grant_min_eur", "grant_max_eur", "partners_count"):
             number = getattr(self, name)
             if number is not None and not 0 <= number <= _MOST_MONEY:
-                raise UsageError(f"{where}: {name} is {number}; it must lie between 0 and 10^12.")
+                told = shown(number)
+                raise UsageError(f"{where}: {name} is {told}; it must lie between 0 and 10^12.")
+        low, high = self.grant_min_eur, self.grant_max_eur
+        if low is not None and high is not None and low > high:
+            raise UsageError(f"{where}: grant_min_eur is {low}, above grant_max_eur, {high}.")
 
 
 _PROFILE = TypeAdapter(Profile)
+
+
+def _tidied(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values that say something, codes in the case that they have in the model."""
+    tidy = {name: value for name, value in values.items() if value is not None}
+    for name, value in tidy.items():
+        if isinstance(value, bool):  # YAML 1.1 reads the country NO as one, pydantic a number
+            raise UsageError(f"{where}: {name} is {value}; write a text in quotes or a number.")
+        if name == "country" and isinstance(value, str):
+            tidy[name] = country_code(value)
+        if name == "legal_form" and isinstance(value, str):
+            tidy[name] = value.strip().lower().replace("-", "_")
+        if name == "aims" and isinstance(value, list | tuple):
+            tidy[name] = [each for each in value if not isinstance(each, str) or each.strip()]
+    return tidy
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "profile"
+    if name == "legal_form":
+        known = ", ".join(Applicant)
+        return f"{name} is {shown(first['input'])}; it must be one of {known}."
+    return f"{name}: {first['msg']}."
 
 
 def read_profile(path: Path) -> Profile:
@@ -103,8 +133,8 @@ def read_profile(path: Path) -> Profile:
         raise UsageError(f"{path} is larger than {MAX_PROFILE // 1024} KiB: is it a profile?")
     try:
         values = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day such as 2026-13-45
+        raise UsageError(f"{path} is not YAML that can be read: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(f"{path} must be a mapping with a description at least.")
     return Profile.from_values(values, str(path))

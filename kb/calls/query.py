@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from datetime import date, datetime  # noqa: TC003 -- pydantic reads dataclass fields at run time
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from kb.calls.places import ANY, country_code
 from kb.errors import UsageError
 from kb.model import Applicant, CallFilters, CallStatus, Filters
 
@@ -66,7 +68,8 @@ class CallQuery:
         unknown = sorted(set(split) - {field.name for field in fields(cls)})
         if unknown:
             known = ", ".join(field.name for field in fields(cls))
-            raise UsageError(f"Calls can't be narrowed by {unknown[0]!r}; known are {known}.")
+            told = shown(unknown[0])
+            raise UsageError(f"Calls can't be narrowed by {told}; known are {known}.")
         try:
             made = _QUERY.validate_python(split)
         except ValidationError as error:
@@ -91,10 +94,16 @@ class CallQuery:
             found = getattr(self, name)
             if len(found) > MAX_VALUES or any(len(value) > MAX_TEXT for value in found):
                 raise UsageError(f"{name} has too many or too long values; at most {MAX_VALUES}.")
+        for country in self.country:
+            if country != ANY and not _COUNTRY.fullmatch(country_code(country)):
+                raise UsageError(
+                    f"country is {shown(country)}; write it as a code of two letters, such as FR."
+                )
         for name in ("budget_min", "budget_max"):
             amount = getattr(self, name)
             if amount is not None and not 0 <= amount <= MAX_MONEY:
-                raise UsageError(f"{name} is {amount}; it must lie between 0 and {MAX_MONEY}.")
+                told = shown(amount)
+                raise UsageError(f"{name} is {told}; it must lie between 0 and {MAX_MONEY}.")
         _check_order("budget", self.budget_min, self.budget_max, "min", "max")
         _check_order("deadline", self.deadline_after, self.deadline_before, "after", "before")
 
@@ -124,17 +133,22 @@ class CallQuery:
 _LISTS = ("status", "programme", "action_type", "applicant", "country", "theme")
 # A programme's or theme's own name may hold a comma; codes never do.
 _WITH_COMMAS = ("status", "applicant", "country")
+_COUNTRY = re.compile("[A-Z]{2}")
 _QUERY = TypeAdapter(CallQuery)
+_LONGEST_SHOWN = 100
 
 
 def _listed(name: str, value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic would read a number
+        raise UsageError(f"{name} is {value}, which says nothing.")
     if name not in _LISTS:
         return value
     values = list(value) if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str) for each in values):
-        raise UsageError(f"{name} is {value!r}; it must be a text or a list of texts.")
+        raise UsageError(f"{name} is {shown(value)}; it must be a text or a list of texts.")
     if name in _WITH_COMMAS:
-        values = [part.strip() for each in values for part in str(each).split(",") if part.strip()]
+        values = [part.strip() for each in values for part in str(each).split(",")]
+    values = [each for each in values if each.strip()]
     if name in {"status", "applicant"}:
         values = [each.lower().replace("-", "_") for each in values]
     if name == "country":
@@ -148,8 +162,17 @@ def _problem(error: ValidationError) -> str:
     choices = {"status": CallStatus, "applicant": Applicant, "sort": Sort}
     if name in choices:
         known = ", ".join(str(value) for value in choices[name])
-        return f"{name} is {first['input']!r}; it must be one of {known}."
-    return f"{name} is {first['input']!r}: {first['msg']}."
+        return f"{name} is {shown(first['input'])}; it must be one of {known}."
+    return f"{name} is {shown(first['input'])}: {first['msg']}."
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, however long it is."""
+    try:
+        told = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
+    return told if len(told) <= _LONGEST_SHOWN else f"{told[:_LONGEST_SHOWN]}…"
 
 
 def _check_order(name: str, low: Any, high: Any, first: str, last: str) -> None:

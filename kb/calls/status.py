@@ -38,10 +38,12 @@ class Status:
 
 
 def usable_deadlines(call: Call) -> tuple[datetime, ...]:
-    """The deadlines that someone who has not applied yet can meet: of two stages only the first."""
-    if call.deadline_model is DeadlineModel.TWO_STAGE:
-        return call.deadlines[:1]
-    return call.deadlines
+    """The deadlines that someone who has not applied yet can meet: of two stages only the first.
+
+    In whole seconds, earliest first: the index holds no fractions.
+    """
+    moments = tuple(sorted(moment.replace(microsecond=0) for moment in call.deadlines))
+    return moments[:1] if call.deadline_model is DeadlineModel.TWO_STAGE else moments
 
 
 def withdrawn(call: Call) -> bool:
@@ -83,8 +85,8 @@ def status_at(call: Call, now: datetime) -> Status:
     if usable and coming is None:
         status = CallStatus.UNKNOWN if cut_offs_missing(call) else CallStatus.CLOSED
         return Status(status, reasons=_over(call, usable[-1]))
-    if call.opens is not None and call.opens > now:
-        return Status(CallStatus.FORTHCOMING, coming, days, _opens(call.opens))
+    if call.opens is not None and call.opens.replace(microsecond=0) > now:
+        return Status(CallStatus.FORTHCOMING, coming, days, _opens(call, call.opens))
     if call.opens is None and said_status(call) == SAID_FORTHCOMING:
         return Status(CallStatus.FORTHCOMING, coming, days, _announced(call))
     if coming is not None and days is not None:
@@ -100,7 +102,7 @@ def _undated(call: Call) -> Status:
             "fr": "Ouvert en continu, sans date limite.",
             "en": "Open all the time, without a deadline.",
         }
-        return Status(CallStatus.ROLLING, reasons=reasons)
+        return Status(CallStatus.ROLLING, reasons=_with_doubt(call, SAID_OPEN, reasons))
     closed = said_status(call) == SAID_CLOSED
     status = CallStatus.CLOSED if closed else CallStatus.UNKNOWN
     return Status(status, reasons=_said_alone(call))
@@ -147,8 +149,9 @@ def _over(call: Call, last: datetime) -> Words:
     return _with_doubt(call, SAID_CLOSED, words)
 
 
-def _opens(opens: datetime) -> Words:
-    return {"fr": f"Ouvre le {day_of(opens)}.", "en": f"Opens on {day_of(opens)}."}
+def _opens(call: Call, opens: datetime) -> Words:
+    words = {"fr": f"Ouvre le {day_of(opens)}.", "en": f"Opens on {day_of(opens)}."}
+    return _with_doubt(call, SAID_FORTHCOMING, words)
 
 
 def _announced(call: Call) -> Words:

@@ -121,17 +121,16 @@ def _withdrawn(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> list[Ca
 
 
 def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
-    """News of the calls that match now; also how a call ended that matched but for its status."""
+    """News of the calls that match now; also how a call ended that matches but for its status."""
     told = _news(kb, telling)
-    every = replace(asked, status=())
-    among = {each.document_id for each in told}
-    found = kb.finder.matches(every, telling.visibilities, telling.now, MOST) if told else []
-    calls = {hit.document.id: hit for hit in found if hit.document.id in among}
+    calls = _matching(kb, asked, telling) if told else {}
+    over = replace(asked, status=(CallStatus.CLOSED,))
+    ending = any(each.kind in _ENDINGS and each.document_id not in calls for each in told)
+    ended = {**_matching(kb, over, telling), **calls} if ending else calls
     items = [
-        FeedItem(each, calls[each.document_id].call)
+        FeedItem(each, hit.call)
         for each in reversed(told)
-        if each.document_id in calls
-        and (each.kind in _ENDINGS or _has_status(calls[each.document_id], asked))
+        if (hit := (ended if each.kind in _ENDINGS else calls).get(each.document_id)) is not None
     ][:MOST_ENTRIES]
     return feed(
         items,
@@ -145,20 +144,17 @@ def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     )
 
 
+def _matching(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> dict[str, CallHit]:
+    found = kb.finder.matches(asked, telling.visibilities, telling.now, MOST)
+    return {hit.document.id: hit for hit in found}
+
+
 def _news(kb: KnowledgeBase, telling: Telling) -> list[CallNews]:
     generation = kb.record.current_id()
     if generation is None:
         return []
     since = telling.now - REMEMBERED
     return kb.calls.news(generation, telling.visibilities, since=since)
-
-
-def _has_status(hit: CallHit, asked: CallQuery) -> bool:
-    """Whether a call has a status that is asked for; open includes closing soon."""
-    mine = {hit.status.status}
-    if CallStatus.CLOSING_SOON in mine:
-        mine.add(CallStatus.OPEN)
-    return bool(mine & set(asked.status))
 
 
 def _begun(now: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Which sentences of a call speak for it, as verified citations."""
+"""Which sentences of a call speak for it, as citations, and whether they say what was asked."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kb.answers.quoting import Quotable
+    from kb.calls.finder import CallHit
     from kb.model import Document, Fact, Hit, Passage
     from kb.record.reading import Record
 
@@ -70,9 +71,39 @@ class Why:
         return self._weights[language]
 
 
+class Asked:
+    """The words of one question, in the languages of the calls that answer it.
+
+    A ranking leaves nothing out: what holds none of these words is near the question at best, and
+    nobody who follows it is to be told of that.
+    """
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+        self._language = detect(question)
+        self._terms: dict[str, frozenset[int]] = {}
+
+    def is_said(self, hit: CallHit) -> bool:
+        """Whether a call's title or best sentences hold a word of the question, or its like."""
+        texts = [(hit.call.title, hit.document.language)]
+        texts += [(citation.quote, citation.passage.language) for citation in hit.why]
+        return any(_numbers(text, language) & self._in(language) for text, language in texts)
+
+    def _in(self, language: str) -> frozenset[int]:
+        if language not in self._terms:
+            target = language if language in LANGUAGES else self._language
+            asked = query_terms(self._question, self._language, target)
+            self._terms[language] = frozenset(asked.indices)
+        return self._terms[language]
+
+
+def _numbers(text: str, language: str) -> set[int]:
+    said = terms(text, language)
+    return {term_number(term) for term in (*said, *neighbours(said))}
+
+
 def _said(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> float:
-    said = terms(quote.text(passage), passage.language)
-    numbers = {term_number(term) for term in (*said, *neighbours(said))}
+    numbers = _numbers(quote.text(passage), passage.language)
     return sum(weights.get(number, 0.0) for number in numbers)
 
 

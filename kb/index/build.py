@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kb.analysis import passage_terms
+from kb.calls.programmes import purpose
 from kb.context import context, encoded_text
 from kb.index.base import Point
 
@@ -54,6 +55,9 @@ class _Vectors:
     Half of the passages of the portal's calls are conditions and objectives that stand in many of
     them: of 12,507 passages of 629 calls 5,572 differ. They say nothing of one call, so they are
     encoded without its title, which makes them the same; the lexical leg keeps the title.
+
+    The head of a call is encoded with what its programme is for, in both languages: a call of the
+    portal may hold little more than its title.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -69,7 +73,7 @@ class _Vectors:
     ) -> list[NDArray[np.float32]]:
         """A vector for each passage."""
         texts = [
-            passage.text if _is_general(document, passage) else encoded_text(before, passage.text)
+            _encoded(document, passage, before)
             for (document, passage), before in zip(pairs, contexts, strict=True)
         ]
         wanted = list(dict.fromkeys(text for text in texts if text not in self._repeated))
@@ -78,6 +82,13 @@ class _Vectors:
             if _is_general(document, passage) and text in made:
                 self._repeated[text] = made[text]
         return [self._repeated[text] if text in self._repeated else made[text] for text in texts]
+
+
+def _encoded(document: Document, passage: Passage, before: str) -> str:
+    if _is_general(document, passage):
+        return passage.text
+    known = None if document.call is None or passage.ordinal else purpose(document.call.identifier)
+    return encoded_text("\n".join((before, *(known or ()))), passage.text)
 
 
 def _is_general(document: Document, passage: Passage) -> bool:

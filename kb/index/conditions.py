@@ -7,11 +7,10 @@ them of one call, and a property test holds the two together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kb.analysis import fold
-from kb.calls.dates import brussels_day, day_starts
+from kb.calls.dates import brussels_day, day_starts, days_later
 from kb.calls.places import accepting
 from kb.calls.status import SAID_CLOSED, SAID_FORTHCOMING, SOON_DAYS
 from kb.model import Applicant, CallStatus, Kind
@@ -152,7 +151,7 @@ def _of_call(asked: CallFilters) -> list[Condition]:
 
 def _horizon(asked: CallFilters) -> float:
     """The first second in Brussels that is more than ``SOON_DAYS`` days ahead."""
-    return day_starts(brussels_day(asked.now) + timedelta(days=SOON_DAYS + 1)).timestamp()
+    return day_starts(days_later(brussels_day(asked.now), SOON_DAYS + 1)).timestamp()
 
 
 def _status(status: CallStatus, now: float, horizon: float) -> Condition:
@@ -205,7 +204,7 @@ def _deadlines(asked: CallFilters) -> list[Condition]:
     if after is None and before is None:
         return []
     since = None if after is None else day_starts(after).timestamp()
-    until = None if before is None else day_starts(before + timedelta(days=1)).timestamp()
+    until = None if before is None else day_starts(days_later(before, 1)).timestamp()
     return [Between("deadlines", gte=since, lt=until)]
 
 

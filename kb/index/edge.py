@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ from kb.index.conditions import (
 from kb.index.payload import DATES, DENSE, KEYWORDS, NUMBERS, SPARSE, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -161,6 +162,17 @@ class EdgeIndex:
         return [path for path in self._folder.glob(pattern) if path.name[0].isdecimal()]
 
 
+@contextmanager
+def _looked_up(key: str) -> Iterator[None]:
+    """Say what to do about a generation that was made before a field was known."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 -- the binding raises plain Exception
+        raise StoreError(
+            f"The index can't count or sort by {key}: {error}. `kb doctor --repair` rebuilds it."
+        ) from None
+
+
 def _building(target: Path) -> Path:
     return target.with_name(target.name + _UNFINISHED)
 
@@ -260,7 +272,8 @@ class EdgeReader:
     def facet(self, key: str, filters: Filters, limit: int) -> dict[str, int]:
         """The values of a keyword field and how many passages have each, most frequent first."""
         request = FacetRequest(key, limit=limit, exact=True, filter=_filter(filters))
-        return {str(hit.value): hit.count for hit in self._shard.facet(request).hits}
+        with _looked_up(key):
+            return {str(hit.value): hit.count for hit in self._shard.facet(request).hits}
 
     def ordered(
         self, order: Order, filters: Filters, limit: int, without: Collection[str] = ()
@@ -275,7 +288,8 @@ class EdgeReader:
             with_vector=False,
             order_by=OrderBy(order.key, direction, start),
         )
-        records, _ = self._shard.scroll(request)
+        with _looked_up(order.key):
+            records, _ = self._shard.scroll(request)
         return [Placed(str(record.id), float(record.order_value or 0)) for record in records]
 
     def unordered(

@@ -203,18 +203,6 @@ class Draft:
         with self._engine.connect() as connection:
             return stored_call(connection, version_key)
 
-    def take_back(self, version_key: int, current: int | None) -> None:
-        """Erase a version that this draft has written, and make another one current again."""
-        with self._engine.begin() as connection:
-            document_id = connection.scalar(
-                select(versions.c.document_id).where(versions.c.key == version_key)
-            )
-            for table in (calls, passages, pages, members):
-                connection.execute(delete(table).where(table.c.version_key == version_key))
-            connection.execute(delete(versions).where(versions.c.key == version_key))
-            if current is not None:
-                _set_current(connection, self.id, str(document_id), current)
-
     def note_checks(self, checked: Mapping[tuple[str, str, str], datetime]) -> None:
         """Note when sources of calls were looked at, also by a run that found nothing new."""
         with self._engine.begin() as connection:

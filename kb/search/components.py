@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from kb.encoders.base import Encoder
+    from kb.index.base import IndexReader
     from kb.record.reading import Record
 
 # Contents lists, reference lists and lone headings name a subject without saying anything of it:
@@ -128,10 +129,15 @@ class LexicalRetriever:
 
 @component
 class Fuser:
-    """Has both legs score the union of their candidates, then merges legs and languages."""
+    """Has both legs score the union of their candidates, then merges legs and languages.
 
-    def __init__(self, dense_weight: float) -> None:
+    The lexical leg weighs 1, or with ``covered`` so much for a question of which one passage holds
+    every word, and less as the best passage holds less of it.
+    """
+
+    def __init__(self, dense_weight: float, covered: float | None = None) -> None:
         self._dense_weight = dense_weight
+        self._covered = covered
 
     @component.output_types(ranked=list[Scored])
     def run(
@@ -155,8 +161,20 @@ class Fuser:
             if unscored:
                 found = view.index.lexical(terms, filters, len(unscored), unscored)
                 by_term.update(as_mapping(found))
-            legs[language] = Legs(by_dense, by_term)
+            weight = 1.0
+            if self._covered is not None:
+                weight = self._covered * _coverage(view.index, terms, by_term)
+            legs[language] = Legs(by_dense, by_term, weight)
         return {"ranked": fuse(legs, self._dense_weight)}
+
+
+def _coverage(index: IndexReader, terms: SparseTerms, by_term: Mapping[str, float]) -> float:
+    """How much of a question's words the best passage holds, rare ones first: 0 to 1."""
+    rare = index.rarity(terms)
+    asked = sum(
+        weight * rare[number] for number, weight in zip(terms.indices, terms.values, strict=True)
+    )
+    return min(1.0, max(by_term.values(), default=0.0) / asked) if asked else 0.0
 
 
 @component

@@ -11,6 +11,12 @@ from haystack import Pipeline
 
 from kb.answers.extract import AnswerExtractor
 from kb.errors import UsageError
+from kb.search.calls import (
+    CALL_CANDIDATES,
+    CALL_LEXICAL_WEIGHT,
+    CallRanker,
+    CallRetriever,
+)
 from kb.search.components import (
     Answerer,
     DenseRetriever,
@@ -33,8 +39,6 @@ MAX_TOP_K = 100
 # an act answers from the article that a list would have left out.
 ANSWER_PASSAGES = 50
 ANSWER_PER_DOCUMENT = 10
-# Candidates of each leg where one passage a document counts.
-CALL_CANDIDATES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,7 @@ class SearchEngine:
             record, encoder, replace(ranking, per_document=ANSWER_PER_DOCUMENT)
         )
         _add_answer(self._answer, AnswerExtractor(record, encoder))
-        self._calls = _pipeline(
-            record, encoder, Ranking(CALL_CANDIDATES, ranking.dense_weight, per_document=1)
-        )
+        self._calls = _calls_pipeline(record, encoder, ranking.dense_weight)
 
     def search(self, query: str, filters: Filters, top_k: int = 10) -> SearchResult:
         """Find passages.
@@ -105,7 +107,7 @@ class SearchEngine:
         return await asyncio.to_thread(self.search, query, filters, top_k)
 
     def calls(self, query: str, filters: Filters, view: View, top_k: int) -> list[Hit]:
-        """Rank documents of an open generation, each by its best passage.
+        """Rank the calls of an open generation, each with its best passage.
 
         Raises:
             UsageError: The query is empty or too long, or ``top_k`` is out of range.
@@ -134,13 +136,32 @@ class SearchEngine:
 
 
 def _pipeline(record: Record, encoder: Encoder, ranking: Ranking) -> Pipeline:
+    return _connected(
+        encoder,
+        dense=DenseRetriever(ranking.candidate_k),
+        lexical=LexicalRetriever(ranking.candidate_k),
+        fuser=Fuser(ranking.dense_weight),
+        ranker=Ranker(record, ranking.per_document),
+    )
+
+
+def _calls_pipeline(record: Record, encoder: Encoder, dense_weight: float) -> Pipeline:
+    return _connected(
+        encoder,
+        dense=CallRetriever(CALL_CANDIDATES),
+        lexical=LexicalRetriever(CALL_CANDIDATES),
+        fuser=Fuser(dense_weight, CALL_LEXICAL_WEIGHT),
+        ranker=CallRanker(record),
+    )
+
+
+def _connected(encoder: Encoder, **steps: Any) -> Pipeline:
+    """The query path with its steps ``dense``, ``lexical``, ``fuser`` and ``ranker``."""
     pipeline = Pipeline()
     pipeline.add_component("analyser", QueryAnalyser())
     pipeline.add_component("encoder", QueryEncoder(encoder))
-    pipeline.add_component("dense", DenseRetriever(ranking.candidate_k))
-    pipeline.add_component("lexical", LexicalRetriever(ranking.candidate_k))
-    pipeline.add_component("fuser", Fuser(ranking.dense_weight))
-    pipeline.add_component("ranker", Ranker(record, ranking.per_document))
+    for name, step in steps.items():
+        pipeline.add_component(name, step)
     for receiver in ("encoder", "dense", "lexical", "fuser", "ranker"):
         pipeline.connect("analyser.query", f"{receiver}.query")
     for receiver in ("dense", "fuser"):

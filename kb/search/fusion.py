@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """The raw scores of one language's candidates, by passage id: cosines, and BM25."""
+    """The raw scores of one language's candidates, by passage id: cosines, and BM25.
+
+    ``lexical_weight`` is what BM25 counts beside the weight of the cosines.
+    """
 
     dense: Mapping[str, float]
     lexical: Mapping[str, float]
+    lexical_weight: float = 1.0
 
 
 def fuse(by_language: Mapping[str, Legs], dense_weight: float) -> list[Scored]:
@@ -35,7 +39,10 @@ def _fuse_legs(legs: Legs, dense_weight: float) -> list[Scored]:
     union = sorted(legs.dense.keys() | legs.lexical.keys())
     by_dense = _z_scores({key: legs.dense.get(key, 0.0) for key in union})
     by_term = _z_scores({key: legs.lexical.get(key, 0.0) for key in union})
-    return [Scored(key, dense_weight * by_dense[key] + by_term[key]) for key in union]
+    return [
+        Scored(key, dense_weight * by_dense[key] + legs.lexical_weight * by_term[key])
+        for key in union
+    ]
 
 
 def as_mapping(candidates: Iterable[Scored]) -> dict[str, float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from calls_making import NOW, brussels, made, source
 from fakes import HashingEncoder
 from qdrant_client import QdrantClient
 
@@ -23,11 +24,25 @@ from kb.analysis import (
     term_number,
     terms,
 )
+from kb.calls.status import usable_deadlines
 from kb.errors import StoreError
-from kb.index.base import Point
+from kb.index.base import Order, Placed, Point
 from kb.index.edge import EdgeIndex
 from kb.index.server import ServerIndex
-from kb.model import Document, Filters, Kind, Metadata, Passage, Span, Visibility
+from kb.model import (
+    Applicant,
+    Call,
+    CallFilters,
+    CallStatus,
+    DeadlineModel,
+    Document,
+    Filters,
+    Kind,
+    Metadata,
+    Passage,
+    Span,
+    Visibility,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -455,3 +470,272 @@ def test_a_purge_rewrites_the_embedded_files_this_once(tmp_path: Path) -> None:
 
 def _files_with(folder: Path, words: bytes) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]
+
+
+# Calls beside the texts: each is a document of two passages, of which the first is its head.
+CALLS: dict[str, Call] = {
+    "open": made(
+        "open",
+        programme="LIFE",
+        programme_id="77",
+        action_types=("Project Grants",),
+        applicants=(Applicant.ASSOCIATION, Applicant.PUBLIC),
+        countries=("EU",),
+        themes=("soil", "water"),
+        opens=brussels("2026-01-10"),
+        deadlines=(brussels("2026-06-01"),),
+        budget=4_000_000,
+    ),
+    "cut-offs": made(
+        "cut-offs",
+        programme="LIFE",
+        programme_id="77",
+        action_types=("Project Grants", "Prizes"),
+        applicants=(Applicant.COMPANY,),
+        countries=("FR", "BE"),
+        themes=("soil",),
+        deadlines=(brussels("2026-02-01"), brussels("2026-03-20"), brussels("2026-06-01")),
+        grant_min=10_000,
+        grant_max=60_000,
+    ),
+    "stages": made(
+        "stages",
+        programme="Horizon Europe",
+        opens=brussels("2026-04-01"),
+        deadlines=(brussels("2026-09-01"), brussels("2027-02-01")),
+        deadline_model=DeadlineModel.TWO_STAGE,
+        grant_max=900_000,
+    ),
+    "over": made("over", programme="LIFE", deadlines=(brussels("2026-02-10"),), budget=4_000_000),
+    "rolling": made("rolling", rolling=True, countries=("NO",)),
+    "left": made("left", deadlines=(brussels("2026-06-01"),), sources=(source("open", gone=True),)),
+    "announced": made("announced", sources=(source("forthcoming"),)),
+    "said-closed": made("said-closed", sources=(source("closed"),)),
+    "silent": made("silent"),
+    "members": made("members", programme="LIFE", deadlines=(brussels("2026-06-01"),)),
+}
+# Ids without dashes.
+HEADS = {uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/0").hex: name for name in CALLS}
+
+
+def call_points(name: str) -> list[Point]:
+    """The head of a call and one passage more."""
+    hidden = name == "members"
+    document = Document(
+        id=name,
+        version=1,
+        title=name,
+        kind=Kind.CALL,
+        visibility=Visibility.COALITION if hidden else Visibility.PUBLIC,
+        language="en",
+        metadata=Metadata(themes=("stated",) if name == "open" else ()),
+        source=name,
+        paged=False,
+        ingested=NOW,
+        call=CALLS[name],
+    )
+    points = []
+    for ordinal, text in enumerate((f"The fund {name} lends ladders.", "Ladders must be mended.")):
+        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{ordinal}"))
+        spans = (Span(None, None, 1, 0, len(text)),)
+        passage = Passage(key, name, 1, ordinal, text, spans, "", "en")
+        dense = ENCODER.encode_passages([text])[0]
+        points.append(Point(passage, document, dense, passage_terms(text, "en")))
+    return points
+
+
+@pytest.fixture(scope="module", params=["edge", "server"])
+def calls(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[IndexReader]:
+    """A generation with the calls and the texts."""
+    index = make(request.param, tmp_path_factory.mktemp("calls"))
+    writer = index.writer(1, None)
+    writer.add([point(name) for name in TEXTS])
+    writer.add([each for name in CALLS for each in call_points(name)])
+    writer.finish()
+    opened = index.reader(1)
+    yield opened
+    opened.close()
+
+
+def asked(visible: tuple[Visibility, ...] = (Visibility.PUBLIC,), **fields: Any) -> Filters:
+    """Filters on calls as they stand at noon of 1 March 2026."""
+    return Filters(visibilities=visible, call=CallFilters(**{"now": NOW, **fields}))
+
+
+def heads(ids: list[str]) -> list[str]:
+    """The names of calls by the ids of their heads."""
+    return [HEADS[key.replace("-", "")] for key in ids]
+
+
+def found_by(calls: IndexReader, filters: Filters) -> set[str]:
+    """The calls that filters let through, on which all ways of asking must agree."""
+    vector = ENCODER.encode_queries(["fund ladders"])[0]
+    scored = [each.id for each in calls.dense(vector, filters, 100)]
+    listed = calls.unordered("published", filters, 100, None, ())
+    assert len(scored) == len(set(scored)) == calls.count(filters)
+    assert set(scored) == set(listed)
+    return set(heads(scored))
+
+
+EVERY = set(CALLS) - {"members"}
+LIFE = {"open", "cut-offs", "over"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, EVERY),
+        ({"visible": tuple(Visibility)}, set(CALLS)),
+        ({"statuses": (CallStatus.OPEN,)}, {"open", "cut-offs"}),
+        ({"statuses": (CallStatus.CLOSING_SOON,)}, {"cut-offs"}),
+        ({"statuses": (CallStatus.FORTHCOMING,)}, {"stages", "announced"}),
+        ({"statuses": (CallStatus.CLOSED,)}, {"over", "left", "said-closed"}),
+        ({"statuses": (CallStatus.ROLLING,)}, {"rolling"}),
+        ({"statuses": (CallStatus.UNKNOWN,)}, {"silent"}),
+        ({"statuses": (CallStatus.ROLLING, CallStatus.UNKNOWN)}, {"rolling", "silent"}),
+        ({"statuses": tuple(CallStatus)}, EVERY),
+        ({"programmes": ("LIFE",)}, LIFE),
+        ({"programmes": ("77", "Horizon Europe")}, {"open", "cut-offs", "stages"}),
+        ({"programmes": ("unknown",)}, EVERY - LIFE - {"stages"}),
+        ({"action_types": ("Prizes",)}, {"cut-offs"}),
+        ({"applicants": (Applicant.NGO,)}, EVERY - {"cut-offs"}),
+        ({"applicants": (Applicant.SME,)}, EVERY - {"open"}),
+        ({"countries": ("FR",)}, EVERY - {"rolling"}),
+        ({"countries": ("DE",)}, EVERY - {"rolling", "cut-offs"}),
+        ({"countries": ("NO",)}, EVERY - {"open", "cut-offs"}),
+        ({"themes": ("water", "none")}, {"open"}),
+        ({"themes": ("stated",)}, {"open"}),
+        (
+            {"deadline_after": date(2026, 6, 1), "deadline_before": date(2026, 6, 1)},
+            {"open", "cut-offs", "left"},
+        ),
+        ({"deadline_before": date(2026, 3, 20)}, {"over", "cut-offs"}),
+        ({"deadline_after": date(2026, 9, 1)}, {"stages"}),
+        ({"deadline_after": date(2026, 9, 2)}, set()),
+        ({"budget_min": 4_000_000}, EVERY - {"cut-offs", "stages"}),
+        ({"budget_min": 4_000_001}, EVERY - {"cut-offs", "stages", "open", "over"}),
+        ({"budget_max": 10_000}, EVERY - {"stages", "open", "over"}),
+        ({"budget_max": 9_999}, EVERY - {"stages", "open", "over", "cut-offs"}),
+        ({"programmes": ("LIFE",), "statuses": (CallStatus.CLOSED,)}, {"over"}),
+    ],
+)
+def test_call_filters_narrow_inside_the_engine(
+    calls: IndexReader, fields: dict[str, Any], expected: set[str]
+) -> None:
+    """Each filter lets through the calls that meet it, and those that may: by their heads alone."""
+    assert found_by(calls, asked(**fields)) == expected
+
+
+def test_passages_of_calls_pass_the_same_filters(calls: IndexReader) -> None:
+    """Without ``heads`` every passage of a call counts, and no other document's."""
+    assert calls.count(asked(heads=False)) == 2 * len(EVERY)
+    assert calls.count(asked(heads=False, statuses=(CallStatus.OPEN,))) == 4
+
+
+def test_a_facet_counts_values_of_what_passes(calls: IndexReader) -> None:
+    """Values are counted within the filters, most frequent first, and no more than asked for."""
+    programmes = calls.facet("programme", asked(), 10)
+    assert programmes == {"unknown": 5, "LIFE": 3, "Horizon Europe": 1}
+    assert list(programmes) == ["unknown", "LIFE", "Horizon Europe"]
+    assert calls.facet("programme", asked(tuple(Visibility)), 10)["LIFE"] == 4
+    assert calls.facet("programme", asked(), 1) == {"unknown": 5}
+    kinds = calls.facet("action_types", asked(programmes=("LIFE",)), 10)
+    assert kinds == {"Project Grants": 2, "Prizes": 1, "unknown": 1}
+    assert calls.facet("themes", asked(countries=("NO",)), 10) == {}
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (
+            Order("amount"),
+            [("cut-offs", 60_000), ("stages", 900_000), ("open", 4e6), ("over", 4e6)],
+        ),
+        (
+            Order("amount", descending=True),
+            [("open", 4e6), ("over", 4e6), ("stages", 900_000), ("cut-offs", 60_000)],
+        ),
+        (Order("amount", start=900_000), [("stages", 900_000), ("open", 4e6), ("over", 4e6)]),
+        (
+            Order("amount", descending=True, start=900_000),
+            [("stages", 900_000), ("cut-offs", 60_000)],
+        ),
+        (Order("amount", start=5e6), []),
+    ],
+)
+def test_calls_are_sorted_by_a_number(
+    calls: IndexReader, order: Order, expected: list[tuple[str, float]]
+) -> None:
+    """Ascending or descending, from a value on; what has none is left out."""
+    placed = calls.ordered(order, asked(), 100)
+    assert [each.value for each in placed] == [value for _, value in expected]
+    named = zip(heads([each.id for each in placed]), [each.value for each in placed], strict=True)
+    assert sorted(named) == sorted(expected)
+
+
+def test_a_call_with_several_values_comes_for_each(calls: IndexReader) -> None:
+    """A call with cut-offs stands at each of them, one of two stages at the first alone."""
+    placed = calls.ordered(Order("deadlines"), asked(), 100)
+    values = [each.value for each in placed]
+    assert values == sorted(values)
+    moments = {name: usable_deadlines(call) for name, call in CALLS.items() if name in EVERY}
+    expected = [(name, d.timestamp()) for name, days in moments.items() for d in days]
+    pairs = [(name, each.value) for each in placed for name in heads([each.id])]
+    assert sorted(pairs) == sorted(expected)
+
+
+def test_an_order_holds_within_limits_and_leaves_out(calls: IndexReader) -> None:
+    """At most ``limit`` come, and never one that is to be left out."""
+    whole = calls.ordered(Order("deadlines"), asked(), 100)
+    assert [each.value for each in calls.ordered(Order("deadlines"), asked(), 3)] == [
+        each.value for each in whole[:3]
+    ]
+    without = {each.id for each in whole[:2]}
+    left = calls.ordered(Order("deadlines"), asked(), 100, without)
+    assert sorted(left, key=_place) == sorted((p for p in whole if p.id not in without), key=_place)
+
+
+def _place(placed: Placed) -> tuple[float, str]:
+    return placed.value, placed.id
+
+
+def test_calls_without_a_value_are_listed_by_id(calls: IndexReader) -> None:
+    """What has no value comes by id, a part at a time, and what is left out does not come."""
+    undated = {"rolling", "announced", "said-closed", "silent"}
+    whole = calls.unordered("closes", asked(), 100, None, ())
+    assert whole == sorted(whole)
+    assert set(heads(whole)) == undated
+    parts: list[str] = []
+    while batch := calls.unordered("closes", asked(), 3, parts[-1] if parts else None, ()):
+        parts += batch
+    assert parts == whole
+    assert calls.unordered("closes", asked(), 100, whole[0], (whole[2],)) == [whole[1], whole[3]]
+    never = "00000000-0000-0000-0000-000000000000"
+    assert calls.unordered("closes", asked(), 100, never, ()) == whole
+
+
+def test_the_status_follows_the_moment_and_not_the_writing(calls: IndexReader) -> None:
+    """The same generation answers for another day with that day's statuses."""
+    later = NOW + timedelta(days=60)
+    filters = asked(now=later, statuses=(CallStatus.OPEN,))
+    assert found_by(calls, filters) == {"open", "cut-offs", "stages"}
+    assert found_by(calls, asked(now=later, statuses=(CallStatus.CLOSED,))) >= {"over", "left"}
+
+
+def test_calls_erased_or_narrowed_leave_counts_and_orders(index: VectorIndex) -> None:
+    """A call that is taken back is in no count, facet or order of those who may not see it."""
+    writer = index.writer(1, None)
+    writer.add([each for name in ("open", "over", "cut-offs") for each in call_points(name)])
+    writer.finish()
+    index.erase(1, ["open"])
+    index.narrow(1, ["over"], Visibility.INTERNAL)
+    reader = index.reader(1)
+    assert found_by(reader, asked()) == {"cut-offs"}
+    assert reader.facet("programme", asked(), 10) == {"LIFE": 1}
+    assert {each.id for each in reader.ordered(Order("deadlines"), asked(), 10)} == {
+        call_points("cut-offs")[0].passage.id
+    }
+    assert found_by(reader, asked(tuple(Visibility))) == {"cut-offs", "over"}
+    reader.close()

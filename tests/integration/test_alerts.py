@@ -17,7 +17,7 @@ from kb.calls.finder import CallHit
 from kb.calls.mail import SmtpMailer, SmtpServer
 from kb.calls.matching import Shelf
 from kb.calls.news import CallNews, NewsKind
-from kb.calls.query import CallQuery, Sort
+from kb.calls.query import CallQuery
 from kb.calls.searches import NewSearch, create
 from kb.calls.status import status_at
 from kb.model import Call, CallStatus, Document, Kind, Metadata, Visibility
@@ -68,7 +68,7 @@ def _call(identifier: str = "LADDER-2026-01", **values: Any) -> Call:
 
 @dataclass
 class Shop:
-    """Calls with their news; it finds calls by status, and by a word of the title."""
+    """Calls with their news; it finds calls by status."""
 
     calls: dict[str, Call] = field(default_factory=dict)
     told: list[CallNews] = field(default_factory=list)
@@ -86,10 +86,10 @@ class Shop:
         )
         return document_id
 
-    def all(
+    def matches(
         self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
     ) -> list[CallHit]:
-        """Find calls."""
+        """Find what somebody who follows a query is told of."""
         self.asked.append(asked)
         hits = []
         for key, document in self.of(0, list(self.calls), visibilities).items():
@@ -100,7 +100,7 @@ class Shop:
                 continue
             if asked.deadline_before and not asked.deadline_before >= deadline:
                 continue
-            hits.append(CallHit(document, call, status, 0.5 if asked.query else None))
+            hits.append(CallHit(document, call, status))
         return hits[:most]
 
     def news(
@@ -392,19 +392,6 @@ def test_only_what_came_after_the_search_is_told(world: World) -> None:
     world.shop.put(_call(), NewsKind.NEW)
     world.follow()
     assert world.run().digests == ()
-
-
-def test_a_search_by_words_is_told_of_calls_that_say_them(world: World, inbox: Inbox) -> None:
-    """A ranking leaves no call out: one about something else is not told, whatever its order."""
-    world.follow(query={"query": "échelles", "sort": Sort.DEADLINE})
-    world.shop.put(_call("A", title="Des échelles pour les communes"), NewsKind.NEW)
-    world.shop.put(_call("B", title="A ladder for every village"), NewsKind.NEW)
-    world.shop.put(_call("C", title="Phares et balises"), NewsKind.NEW)
-    assert world.states() == ["sent"]
-    plain, _ = _texts(inbox.mails[0])
-    assert "Des échelles" in plain
-    assert "Phares" not in plain
-    assert world.shop.asked[0].sort is None
 
 
 def test_addresses_that_are_not_confirmed_get_nothing_and_are_erased(

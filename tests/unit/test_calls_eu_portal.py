@@ -24,11 +24,11 @@ from eu_answers import (
 )
 
 from ingest.calls.base import CallRecord, Flaw
-from ingest.calls.eu_bulk import read_bulk
-from ingest.calls.eu_normalised import record_of_item
-from ingest.calls.eu_portal import read_rows, record_of_topic
-from ingest.calls.eu_terms import deadline_of, opening_of
-from ingest.calls.programmes import PROGRAMMES, programme_name
+from ingest.calls.sources.eu_bulk import read_bulk
+from ingest.calls.sources.eu_normalised import record_of_item
+from ingest.calls.sources.eu_portal import read_rows, record_of_topic
+from ingest.calls.sources.eu_terms import deadline_of, opening_of
+from ingest.calls.sources.programmes import PROGRAMMES, programme_name
 from kb.calls.dates import BRUSSELS, deadline, opening
 from kb.errors import UnreadableError
 from kb.model import DeadlineModel, Link
@@ -275,18 +275,18 @@ def test_cascade_calls_have_an_identifier_of_their_own() -> None:
     assert "Apply by form." in second.pages[1].text
 
 
-def test_a_topic_answer_gives_everything_in_three_pages() -> None:
-    """Description, conditions and support, with the title and the call's title first."""
+def test_a_topic_answer_gives_everything_in_four_pages() -> None:
+    """What is the topic's own, with the title and the call's title first, then what is shared."""
     record = _topic(destinationDescription="<p>Water for all.</p>")
-    assert [page.label for page in record.pages] == ["Description", "Conditions", "Support"]
-    assert [page.number for page in record.pages] == [1, 2, 3]
+    labels = ["Description", "Destination", "Conditions", "Support"]
+    assert [page.label for page in record.pages] == labels
+    assert [page.number for page in record.pages] == [1, 2, 3, 4]
+    assert record.pages[1].text == "Water for all."
     assert record.pages[0].text.split("\n\n") == [
         "Rivers and their people",
         "Culture of water",
         "Scope:",
         "Proposals map rivers.",
-        "Objectives of the destination",
-        "Water for all.",
     ]
     call = record.call
     assert (call.opens, call.deadlines) == (OPENS, (CLOSES,))
@@ -374,10 +374,9 @@ def test_the_export_is_read_with_its_texts_mended_and_parted() -> None:
         "Rivers are mapped.",
         "Scope:",
         "Proposals map rivers.",
-        "Objectives of the destination",
-        "Water (2030-31) This destination keeps water clean.",
     ]
-    assert record.pages[1].text.startswith("Conditions\n\n1. Admissibility Conditions: ten pages")
+    assert record.pages[1].text == "Water (2030-31) This destination keeps water clean."
+    assert record.pages[2].text.startswith("Conditions\n\n1. Admissibility Conditions: ten pages")
 
 
 def test_external_action_calls_link_to_their_own_kind_of_page() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from local_source import LocalSource, Reply, in_json
 
-from ingest.calls.fetch import UNCHANGED, Ask, Fetcher, Pace, user_agent
+from ingest.calls.pulls.fetch import UNCHANGED, Ask, Fetcher, Pace, user_agent
 from kb.errors import SourceError, UsageError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.calls import aides_territoires, french_pages, ile_de_france
 from ingest.calls.base import CallRecord, Flaw
-from ingest.calls.french import (
+from ingest.calls.sources import aides_territoires, french_pages, ile_de_france
+from ingest.calls.sources.french import (
     MONTHS,
     applicants,
     closes,
@@ -23,7 +23,7 @@ from ingest.calls.french import (
     percent,
     together,
 )
-from ingest.calls.french_deadlines import deadlines_by, stated_deadlines
+from ingest.calls.sources.french_deadlines import deadlines_by, stated_deadlines
 from kb.calls.dates import BRUSSELS, deadline
 from kb.model import Applicant, DeadlineModel
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from eu_answers import answer, bulk_item, exported, row, topic, write_bulk
 
-from ingest.calls import streams
 from ingest.calls.base import CallRecord, Flaw
 from ingest.calls.saved import read_saved, recognise
+from ingest.calls.sources import streams
 from kb.errors import UsageError
 
 if TYPE_CHECKING:

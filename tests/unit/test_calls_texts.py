@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.calls.joints import unglued
-from ingest.calls.texts import mended, page_of_html, page_of_text
+from ingest.calls.sources.joints import unglued
+from ingest.calls.sources.texts import mended, page_of_html, page_of_text
 from kb.model import Page, Role
 
 

@@ -32,7 +32,7 @@ VENDORS = {
     },
     "onnxruntime": {"kb.encoders.export", "kb.encoders.shipped"},
     "onnx": {"kb.encoders.export"},
-    "haystack": {"kb.search.components", "kb.search.engine"},
+    "haystack": {"kb.search.calls", "kb.search.components", "kb.search.engine"},
 }
 
 

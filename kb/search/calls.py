@@ -1,0 +1,96 @@
+"""The steps of the query path that differ where calls are ranked, not passages.
+
+People ask for money in their own words, which calls seldom use, and a call is described by few of
+its passages: what was measured stands in evaluation/ablations.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from haystack import component
+from numpy.typing import NDArray
+
+from kb.index.base import Scored
+from kb.index.generations import View
+from kb.model import Filters, Hit
+from kb.search.components import ROLE_PENALTY, ByLanguage, Query
+
+if TYPE_CHECKING:
+    from kb.record.reading import Record
+
+# Candidates of each leg, and as many heads.
+CALL_CANDIDATES = 200
+# The lexical leg beside 0.8 of the dense one, where one passage holds all of a question's words.
+CALL_LEXICAL_WEIGHT = 0.4
+# What the head of a call counts beside its best passage: it says what the whole call is about.
+HEAD_WEIGHT = 0.4
+
+
+@component
+class CallRetriever:
+    """The dense leg for calls: the nearest passages, and the nearest heads.
+
+    A call with little text has only its head to be found by, and passages of calls with much text
+    would fill every place.
+    """
+
+    def __init__(self, candidate_k: int) -> None:
+        self._candidate_k = candidate_k
+
+    @component.output_types(candidates=ByLanguage)
+    def run(self, query: Query, vector: NDArray[np.float32], view: View) -> dict[str, Any]:
+        """Retrieve ``candidate_k`` passages and as many heads of each language."""
+        return {
+            "candidates": {
+                language: self._nearest(vector, filters, view)
+                for language, filters in query.by_language(view).items()
+            }
+        }
+
+    def _nearest(self, vector: NDArray[np.float32], filters: Filters, view: View) -> list[Scored]:
+        found = view.index.dense(vector, filters, self._candidate_k)
+        if filters.call is not None:
+            heads = replace(filters, call=replace(filters.call, heads=True))
+            found += view.index.dense(vector, heads, self._candidate_k)
+        return list({scored.id: scored for scored in found}.values())
+
+
+@component
+class CallRanker:
+    """Turns ranked passages into calls: each by its best passage and, in part, by its head."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    @component.output_types(hits=list[Hit])
+    def run(self, query: Query, ranked: list[Scored], view: View) -> dict[str, Any]:
+        """Rank; the system of record has the last word on what may be shown."""
+        found = self._record.found(
+            view.generation, [scored.id for scored in ranked], query.filters.visibilities
+        )
+        best: dict[str, Hit] = {}
+        heads: dict[str, float] = {}
+        for scored in ranked:
+            if scored.id not in found:
+                continue
+            passage, document = found[scored.id]
+            if passage.ordinal == 0:
+                heads[document.id] = scored.score
+            score = scored.score - ROLE_PENALTY.get(passage.role, 0.0)
+            if document.id not in best or score > best[document.id].score:
+                best[document.id] = Hit(0, score, passage, document)
+        # Heads that were not among the nearest are at most as near as the last of them.
+        lowest = min(heads.values(), default=0.0)
+        scores = {
+            key: hit.score + HEAD_WEIGHT * heads.get(key, lowest) for key, hit in best.items()
+        }
+        order = sorted(scores, key=lambda key: (-scores[key], key))[: query.top_k]
+        return {
+            "hits": [
+                replace(best[key], rank=rank, score=scores[key])
+                for rank, key in enumerate(order, start=1)
+            ]
+        }
