@@ -266,6 +266,7 @@ _VALUE_NAMES: dict[str, dict[str, Words]] = {
     },
     "countries": {
         "EU": {"fr": "Union européenne", "en": "European Union"},
+        "ASSOCIATED": {"fr": "pays associés", "en": "associated countries"},
         "ANY": {"fr": "tous pays", "en": "any country"},
     },
 }

@@ -1,8 +1,12 @@
-"""Countries as calls name them: ISO 3166 codes, ``EU`` for every Member State, ``ANY``."""
+"""Countries as calls name them: ISO 3166 codes, or a word for many.
+
+``EU`` stands for every Member State, ``ASSOCIATED`` for those associated to the programme, which
+another text lists, ``ANY`` for all.
+"""
 
 from __future__ import annotations
 
-EU, ANY = "EU", "ANY"
+EU, ASSOCIATED, ANY = "EU", "ASSOCIATED", "ANY"
 _STATES = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE"
 MEMBER_STATES = frozenset(_STATES.split())
 # The Commission writes EL for Greece; ISO 3166 has GR.
@@ -16,6 +20,6 @@ def country_code(text: str) -> str:
 
 
 def accepting(country: str) -> tuple[str, ...]:
-    """The values of ``countries`` by which a call is open to an applicant from a country."""
+    """The values of ``countries`` by which a call is, or may be, open to an applicant from one."""
     code = country_code(country)
-    return (code, EU, ANY) if code in MEMBER_STATES else (code, ANY)
+    return (code, EU, ANY) if code in MEMBER_STATES else (code, ASSOCIATED, ANY)
