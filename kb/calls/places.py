@@ -22,4 +22,6 @@ def country_code(text: str) -> str:
 def accepting(country: str) -> tuple[str, ...]:
     """The values of ``countries`` by which a call is, or may be, open to an applicant from one."""
     code = country_code(country)
+    if code == EU:
+        return (EU, ANY)
     return (code, EU, ANY) if code in MEMBER_STATES else (code, ASSOCIATED, ANY)
