@@ -24,13 +24,14 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 demo: $(VENV)/installed ## Install, ingest the starter corpus, answer in French and in English
-	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ingest corpus/starter
+	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ingest corpus/starter corpus/calls
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "Quel est le plafond des aides de minimis sur trois ans ?"
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb ask "What is an equity guarantee?"
 	@echo "Try next:"
 	@echo "  export KB_HOME=$(DEMO_HOME)"
 	@echo "  $(BIN)/kb ask \"Sous quel délai une subvention doit-elle être payée ?\""
 	@echo "  $(BIN)/kb search \"contrat d'engagement républicain\" --language fr"
+	@echo "  $(BIN)/kb calls \"aider des femmes victimes de violences\" --as-of 2026-08-15"
 	@echo "  $(BIN)/kb ingest PATH     # your own documents; without KB_HOME they go to your own base"
 	@echo "  make serve                # http://127.0.0.1:8000/docs"
 

@@ -45,7 +45,7 @@ _INDEXED_BY = "indexed-by"
 def documents_base(
     folders: Sequence[Path], chosen: Chosen, encoder: Encoder | None = None
 ) -> Iterator[KnowledgeBase]:
-    """A base of everything in these folders, open; built where the cache has none.
+    """A base of everything in these folders and files, open; built where the cache has none.
 
     ``kb ingest`` builds the first. Where only terms or weights have changed since, its index is
     built again: nothing is read twice, and nothing encoded twice by the same weights.
@@ -93,7 +93,8 @@ def existing_base(home: Path, chosen: Chosen) -> Iterator[KnowledgeBase]:
 
 def _contents(folders: Sequence[Path]) -> str:
     """A hash of every file in these folders, with its path, which is part of what it becomes."""
-    files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    found = (path for folder in folders for path in (folder, *folder.rglob("*")))
+    files = sorted(path for path in found if path.is_file())
     return digest(
         *(f"{path.absolute()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
     )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order in which a newcomer meets them.
-_ORDER = ("ingest", "ask", "search", "serve", "status", "doctor", "remove", "rollback")
+_ORDER = (
+    *("ingest", "ask", "search", "pull", "calls", "call", "match", "changes", "searches", "alerts"),
+    *("serve", "status", "doctor", "remove", "rollback"),
+)
 
 
 class _Commands(TyperGroup):

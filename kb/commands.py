@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kb.bootstrap import KnowledgeBase
     from kb.model import Answer, Citation, Document, Hit, Span, Stated
+    from kb.record.calls import Coverage
     from kb.search.engine import SearchResult
 
 app = typer.Typer()
@@ -115,14 +116,18 @@ def ask(
 @app.command()
 def status(
     documents: Annotated[bool, typer.Option("--documents", help="List every document.")] = False,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="Of how many calls each field is known.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the base holds, its generations and its settings."""
-    from kb.shapes import document_json, generation_json  # noqa: PLC0415 -- as above
+    from kb.shapes import coverage_json, document_json, generation_json  # noqa: PLC0415 -- as above
 
     with opened() as kb:
         kept = kb.record.kept()
         listed = list(_all_documents(kb)) if documents and kept else []
+        coverage = kb.calls.coverage(kept[0].id) if calls and kept else None
         settings = kb.settings.shown()
         if as_json:
             found = {
@@ -132,12 +137,16 @@ def status(
             }
             if documents:
                 found["documents"] = [document_json(document) for document in listed]
+            if coverage is not None:
+                found["calls"] = coverage_json(coverage)
             print_json(found)
             return
     console = _console()
     console.print(_generations_table(kept) if kept else "Nothing was ingested yet.")
     if listed:
         console.print(_documents_table(listed))
+    if coverage is not None:
+        console.print(_coverage_table(coverage))
     console.print(_pairs_table("Settings", settings))
 
 
@@ -344,6 +353,14 @@ def _generations_table(kept: list[Any]) -> Table:
             str(generation.passages),
             generation.encoder,
         )
+    return table
+
+
+def _coverage_table(coverage: Coverage) -> Table:
+    table = Table("Field", "Known", "By a quote", "Share", title=f"{coverage.total} calls")
+    for name, (known, quoted) in coverage.fields.items():
+        share = known / coverage.total if coverage.total else 0
+        table.add_row(name, str(known), str(quoted), f"{share:.0%}")
     return table
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kb.calls.match import Match, Statement
     from kb.calls.news import CallNews
     from kb.model import Answer, Citation, Document, Fact, Hit, Page, Span
+    from kb.record.calls import Coverage
     from kb.record.reading import Generation
     from kb.search.engine import SearchResult
 
@@ -260,6 +261,17 @@ def page_json(document: Document, page: Page) -> dict[str, Any]:
         "boxes": [
             [box.start, box.end, box.left, box.top, box.right, box.bottom] for box in page.boxes
         ],
+    }
+
+
+def coverage_json(coverage: Coverage) -> dict[str, Any]:
+    """Of how many calls each field is known, and in how many of these by a sentence."""
+    return {
+        "total": coverage.total,
+        "fields": {
+            name: {"known": known, "quoted": quoted}
+            for name, (known, quoted) in coverage.fields.items()
+        },
     }
 
 

@@ -66,3 +66,10 @@ def take(
     given = [each if isinstance(each, CallRecord) else record(each) for each in records]
     stated = Metadata(visibility=visibility)
     return take_calls(kb, given, where="https://calls.example/", stated=stated)
+
+
+def document_id(kb: KnowledgeBase, identifier: str) -> str:
+    """The id of the document of a call."""
+    hit = kb.finder.one(identifier, EVERYBODY, NOW)
+    assert hit is not None
+    return hit.document.id

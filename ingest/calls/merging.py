@@ -19,7 +19,7 @@ from kb.model import CallSource, Parsed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kb.model import Call, Page
+    from kb.model import Call, Link, Page
 
 # Who knows a call best: first the portal that publishes it, then those who pass it on.
 SOURCES = (
@@ -124,15 +124,23 @@ def together(records: Sequence[CallRecord]) -> CallRecord:
     """One record of those that a source gave of a call in one language at about the same time.
 
     The one that was checked last counts, of several the last; what it leaves out the others say.
-    Texts are those of the record that has most.
+    Texts are those of the record that has most. Links and keywords are those of all.
     """
     newest = sorted(records, key=lambda record: record.checked)[::-1]
     if newest[0].gone or len(newest) == 1:
         return newest[0]
     listed = [record for record in newest if not record.gone]
+    links: dict[str, Link] = {}
+    for link in (link for each in listed for link in each.call.links):
+        links.setdefault(link.url, link)
+    call = replace(
+        _combined(listed, listed),
+        links=tuple(links.values()),
+        keywords=tuple(dict.fromkeys(word for each in listed for word in each.call.keywords)),
+    )
     return replace(
         listed[0],
-        call=_combined(listed, listed),
+        call=call,
         pages=_fullest(listed).pages,
         status=next((record.status for record in listed if record.status), None),
         licence=_licence(listed),

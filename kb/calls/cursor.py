@@ -20,7 +20,8 @@ _EXACT = 2**53  # up to here a number of JSON is a whole number
 class Cursor:
     """The last call of a page: its order, phase (``RANKING`` or a number), value and passage.
 
-    The value is what the call was sorted by, 0 in a phase of calls that have none.
+    The value is what the call was sorted by: a number, its place in a ranking, or 0 where it has
+    none.
     """
 
     order: Sort

@@ -348,14 +348,15 @@ def _in_place(document: Document, order: Order, placed: Placed, found: _Found) -
 
 
 def _after(ranked: Sequence[Hit], start: Cursor | None) -> Iterator[_Entry]:
-    """The ranking after a cursor: after its passage, or after its score if that has gone."""
-    first = 0
-    if start is not None:
-        places = {hit.passage.id: place for place, hit in enumerate(ranked, start=1)}
-        above = sum(hit.score >= start.value for hit in ranked)
-        first = places.get(start.passage_id, above)
-    for hit in ranked[first:]:
-        cursor = Cursor(Sort.RELEVANCE, RANKING, hit.score, hit.passage.id)
+    """The ranking after a cursor, whose value is a place: after its passage, wherever that is now.
+
+    Scores move with every document that comes or leaves; where the passage has left, what followed
+    it has moved up into its place.
+    """
+    places = {hit.passage.id: place for place, hit in enumerate(ranked, start=1)}
+    first = 0 if start is None else places.get(start.passage_id, max(int(start.value) - 1, 0))
+    for place, hit in enumerate(ranked[first:], start=first + 1):
+        cursor = Cursor(Sort.RELEVANCE, RANKING, place, hit.passage.id)
         yield _Entry(hit.document.id, cursor, hit.score, hit)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from kb.calls.places import ANY, country_code
+from kb.calls.places import ANY, ASSOCIATED, country_code
 from kb.errors import UsageError
 from kb.model import Applicant, CallFilters, CallStatus, Filters
 
@@ -95,7 +95,7 @@ class CallQuery:
             if len(found) > MAX_VALUES or any(len(value) > MAX_TEXT for value in found):
                 raise UsageError(f"{name} has too many or too long values; at most {MAX_VALUES}.")
         for country in self.country:
-            if country != ANY and not _COUNTRY.fullmatch(country_code(country)):
+            if country not in {ANY, ASSOCIATED} and not _COUNTRY.fullmatch(country_code(country)):
                 raise UsageError(
                     f"country is {shown(country)}; write it as a code of two letters, such as FR."
                 )

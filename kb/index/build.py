@@ -87,8 +87,20 @@ class _Vectors:
 def _encoded(document: Document, passage: Passage, before: str) -> str:
     if _is_general(document, passage):
         return passage.text
-    known = None if document.call is None or passage.ordinal else purpose(document.call.identifier)
-    return encoded_text("\n".join((before, *(known or ()))), passage.text)
+    return encoded_text("\n".join((before, *_purpose(document, passage))), passage.text)
+
+
+def _purpose(document: Document, passage: Passage) -> tuple[str, ...]:
+    """What the programme of a call is for, in English and in French, beside its head."""
+    if document.call is None or passage.ordinal:
+        return ()
+    return purpose(document.call.identifier) or ()
+
+
+def _read(document: Document, passage: Passage, before: str) -> str:
+    """What the lexical leg reads before a passage's text."""
+    known = _purpose(document, passage)
+    return f"{before}\n{known[passage.language == 'fr']}" if known else before
 
 
 def _is_general(document: Document, passage: Passage) -> bool:
@@ -99,7 +111,12 @@ def _is_general(document: Document, passage: Passage) -> bool:
 def _points(vectors: _Vectors, pairs: list[tuple[Document, Passage]]) -> list[Point]:
     contexts = [vectors.context(document, passage) for document, passage in pairs]
     return [
-        Point(passage, document, vector, passage_terms(passage.text, passage.language, before))
+        Point(
+            passage,
+            document,
+            vector,
+            passage_terms(passage.text, passage.language, _read(document, passage, before)),
+        )
         for (document, passage), vector, before in zip(
             pairs, vectors.encode(pairs, contexts), contexts, strict=True
         )

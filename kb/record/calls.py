@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,36 @@ class KnownCall:
     url: str | None
     languages: tuple[str, ...]
     said: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many calls there are, and by field of how many it is known, and in how many by a quote.
+
+    The others say nothing that a rule understands: most calls of the portal refer to an annex.
+    """
+
+    total: int
+    fields: dict[str, tuple[int, int]]
+
+
+COVERED = (
+    "programme",
+    "action_types",
+    "opens",
+    "deadlines",
+    "deadline_model",
+    "budget",
+    "grant_min",
+    "grant_max",
+    "expected_grants",
+    "applicants",
+    "countries",
+    "consortium_min",
+    "cofinancing",
+    "themes",
+    "keywords",
+)
 
 
 def call_key(identifier: str) -> str:
@@ -206,6 +237,21 @@ class CallRecords:
                 for row in connection.execute(query.where(versions.c.document_id.in_(part))):
                     found.setdefault(row.document_id, []).append(call_of(row.call))
         return found
+
+    def coverage(self, generation: int) -> Coverage:
+        """Of how many calls each field is known, whatever their visibility."""
+        total = 0
+        known, from_text = Counter[str](), Counter[str]()
+        with self._engine.connect() as connection:
+            for row in connection.execute(_current(generation, None)):
+                call = call_of(row.call)
+                total += 1
+                stated = {fact.field for fact in call.facts}
+                found = [name for name in COVERED if getattr(call, name) not in {None, ()}]
+                known.update(found)
+                from_text.update(name for name in found if name in stated)
+        fields = {name: (known[name], from_text[name]) for name in COVERED}
+        return Coverage(total, fields)
 
     def known(self, generation: int, source: str) -> list[KnownCall]:
         """The calls that a source listed when it was last asked, for whoever asks it again."""

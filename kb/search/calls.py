@@ -77,9 +77,11 @@ class CallRanker:
             if scored.id not in found:
                 continue
             passage, document = found[scored.id]
+            score = scored.score
             if passage.ordinal == 0:
-                heads[document.id] = scored.score
-            score = scored.score - ROLE_PENALTY.get(passage.role, 0.0)
+                heads[document.id] = score
+            else:  # a head that is a title alone stands for a call of which no more is known
+                score -= ROLE_PENALTY.get(passage.role, 0.0)
             if document.id not in best or score > best[document.id].score:
                 best[document.id] = Hit(0, score, passage, document)
         # Heads that were not among the nearest are at most as near as the last of them.

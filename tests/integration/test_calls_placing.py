@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from calls_making import CHECKED, EVERYBODY, brussels, made, record, take
 from fakes import HashingEncoder
 from sqlalchemy import func, select
 
-from ingest.calls import placing
 from ingest.calls.base import Flaw
+from ingest.calls.facts import with_facts
 from ingest.calls.run import take_calls
 from kb import maintenance
 from kb.calls.query import CallQuery
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ingest.calls.base import CallRecord
     from kb.bootstrap import KnowledgeBase
-    from kb.model import Call
+    from kb.model import Call, Page
 
 PAST, SPRING, SUMMER = brussels("2026-02-10"), brussels("2026-04-15"), brussels("2026-07-15")
 PUBLIC = (Visibility.PUBLIC,)
@@ -159,8 +159,8 @@ def test_an_older_record_changes_nothing(kb: KnowledgeBase) -> None:
 )
 def test_what_changes_is_told_once(
     kb: KnowledgeBase,
-    before: dict[str, object],
-    after: dict[str, object],
+    before: dict[str, Any],
+    after: dict[str, Any],
     news: list[str],
     counted: str,
 ) -> None:
@@ -242,7 +242,7 @@ def test_rules_that_have_become_better_are_no_news(
         del pages, language
         return replace(call, applicants=(Applicant.NGO,))
 
-    monkeypatch.setattr(placing, "with_facts", better)
+    monkeypatch.setattr("ingest.calls.placing.with_facts", better)
     report = take(kb, [record(made(deadlines=(SPRING,)), checked=_later())])
     assert report.as_json()["calls"] == {"updated": 1}
     assert (_told(kb), _call(kb).applicants) == (["new"], (Applicant.NGO,))
@@ -252,14 +252,12 @@ def test_an_odd_call_does_not_end_the_run(
     kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is a flaw with its identifier; the others are in and nothing of it is left."""
-    sound = placing.with_facts
-
-    def failing(call: Call, pages: Sequence[object], language: str) -> Call:
+    def failing(call: Call, pages: Sequence[Page], language: str) -> Call:
         if call.identifier == "ODD":
             raise ValueError("no such word")
-        return sound(call, pages, language)  # type: ignore[arg-type]
+        return with_facts(call, pages, language)
 
-    monkeypatch.setattr(placing, "with_facts", failing)
+    monkeypatch.setattr("ingest.calls.placing.with_facts", failing)
     report = take(kb, [made("A"), made("ODD"), made("B")])
     assert report.as_json()["calls"] == {"new": 2}
     assert report.counts.flaws == [
@@ -365,7 +363,7 @@ def test_a_purged_call_leaves_no_trace_in_any_file(kb: KnowledgeBase) -> None:
         )
     hit = kb.finder.one("A", EVERYBODY, kb.clock())
     assert hit is not None
-    assert len(_told(kb)) == 2
+    assert len(_told(kb)) == 3
     maintenance.remove(kb, hit.document.id, purge=True)
     assert [_count(kb, table) for table in (calls, versions, call_news, call_checks)] == [0] * 4
     left = [
