@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas import Citation
 from kb.calls.profile import Profile
 from kb.calls.query import MAX_TEXT, MAX_VALUES, CallQuery, Sort
+from kb.calls.telling import MEDIA_TYPES
 from kb.model import Applicant, CallStatus
 
 Value = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
@@ -252,10 +253,11 @@ class MatchRequest(BaseModel):
         return Profile.from_values(self.model_dump(exclude=told), "profile")
 
 
-FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    },
-    304: {"description": "The file is still what `If-None-Match` says."},
-}
+def file_responses(*forms: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that gives files of these forms answers with."""
+    media = {MEDIA_TYPES[form].partition(";")[0] for form in forms}
+    content = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        200: {"description": "The file.", "content": dict.fromkeys(sorted(media), content)},
+        304: {"description": "The file is still what `If-None-Match` says."},
+    }

@@ -30,7 +30,9 @@ Identifier = Annotated[
     str,
     Path(max_length=300, pattern=r"^[^\x00-\x1f]+$", description="As its source writes it."),
 ]
-IfNoneMatch = Annotated[str | None, Header(max_length=1000)]
+IfNoneMatch = Annotated[
+    str | None, Header(max_length=1000, description="The `ETag` of the file that you have.")
+]
 
 
 @router.get(
@@ -89,7 +91,7 @@ def match_calls(
 @router.get(
     "/calls.{form}",
     response_class=Response,
-    responses=schemas.FILE_RESPONSES | problems(422, 503),
+    responses=schemas.file_responses(*MEDIA_TYPES) | problems(422, 503),
     summary="Calls as a calendar, feed or table",
 )
 def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
@@ -119,7 +121,7 @@ def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
 @router.get(
     "/feeds/{secret}/calls.{form}",
     response_class=Response,
-    responses=schemas.FILE_RESPONSES | problems(404, 422, 503),
+    responses=schemas.file_responses("ics", "atom") | problems(404, 422, 503),
     summary="The calendar or feed of a saved search",
 )
 def feed_file(

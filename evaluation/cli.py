@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -120,6 +121,32 @@ def answers(
 
 
 @evaluate.command()
+def calls(
+    home: Annotated[
+        Path | None, typer.Option(help="An existing base, instead of one built for the purpose.")
+    ] = None,
+    setting: SettingOption = None,
+    unjudged: Annotated[
+        Path | None, typer.Option(help="Write the statements that nobody has judged, to be judged.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find and match calls, and measure ranking and statements."""
+    from evaluation.bases import Chosen  # noqa: PLC0415 -- keeps `kb --help` quick
+    from evaluation.calls_bench import calls_base, measure_calls  # noqa: PLC0415 -- as above
+
+    with calls_base(Chosen.read(setting or []), home) as base:
+        outcome = measure_calls(base)
+    if unjudged:
+        lines = (json.dumps(asdict(said), ensure_ascii=False) + "\n" for said in outcome.unjudged)
+        unjudged.write_text("".join(lines), encoding="utf-8")
+    if as_json:
+        print_json(outcome.as_json())
+    else:
+        _show_calls(outcome.as_json())
+
+
+@evaluate.command()
 def heldout(
     folder: Annotated[Path | None, typer.Argument(help="Where to write it.")] = None,
 ) -> None:
@@ -191,6 +218,24 @@ def _show_answers(found: dict[str, Any]) -> None:
     console.print(
         f"{found['citations']} citations, {found['unjudged']} unjudged. Commit {found['commit']}."
     )
+
+
+def _show_calls(found: dict[str, Any]) -> None:
+    console = Console()
+    for part in ("profiles", "questions"):
+        measures = [name for name in next(iter(found[part].values())) if name != "questions"]
+        table = Table(part.capitalize(), *measures, title=f"{found['calls']} calls")
+        for group, values in found[part].items():
+            table.add_row(group, *(f"{values[name]:.3f}" for name in measures))
+        console.print(table)
+    table = Table("Statements", "right", "judged", "precision", "95 %", "unjudged")
+    for group, said in found["statements"].items():
+        interval = f"{said['low']:.2f} to {said['high']:.2f}" if "low" in said else ""
+        share = f"{said['precision']:.2f}" if "precision" in said else ""
+        counts = (str(said[name]) for name in ("right", "judged"))
+        table.add_row(group, *counts, share, interval, str(said["unjudged"]))
+    console.print(table)
+    console.print(f"Commit {found['commit']}.")
 
 
 def _show_runs(runs: Sequence[dict[str, Any]]) -> None:

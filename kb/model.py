@@ -248,11 +248,11 @@ class Call:
     Times are aware and in Brussels time. Money is in whole euros. What is empty is unknown.
     ``deadlines`` holds every stage and cut-off, earliest first. ``budget`` is the whole call's;
     ``budget_shared`` says that sibling topics share it. ``grant_min`` and ``grant_max`` are what
-    one project gets. ``countries`` holds ISO 3166 codes, or ``EU``, ``ASSOCIATED``, ``ANY`` (``kb.calls.places``).
-    ``consortium_min`` counts the participants needed. ``cofinancing`` is the highest share of the
-    costs that the grant pays, in percent. ``facts`` are the statements of the text that fields
-    were taken from; the other fields are the sources' own. ``first_seen`` is when it came into the
-    base.
+    one project gets. ``countries`` holds ISO 3166 codes, or ``EU``, ``ASSOCIATED``, ``ANY``
+    (``kb.calls.places``). ``consortium_min`` counts the participants needed. ``cofinancing`` is
+    the highest share of the costs that the grant pays, in percent. ``facts`` are the statements of
+    the text that fields were taken from; the other fields are the sources' own. ``first_seen`` is
+    when it came into the base.
     """
 
     identifier: str

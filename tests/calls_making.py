@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingest.calls.base import CallRecord
 from ingest.calls.run import take_calls
 from ingest.calls.sources.texts import page_of_text
 from kb.calls.dates import BRUSSELS
-from kb.model import Call, CallSource, Metadata, Visibility
+from kb.model import Call, CallSource, DeadlineModel, Metadata, Visibility
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
 
     from ingest.calls.run import CallsReport
@@ -73,3 +74,30 @@ def document_id(kb: KnowledgeBase, identifier: str) -> str:
     hit = kb.finder.one(identifier, EVERYBODY, NOW)
     assert hit is not None
     return hit.document.id
+
+
+def drawn(chance: random.Random, number: int) -> Call:
+    """A call of any kind whose dates lie about ``NOW``."""
+
+    def moment() -> datetime:
+        day = date(2026, 3, 1) + timedelta(days=chance.randint(-60, 90))
+        return brussels(day.isoformat(), chance.choice(["00:00", "17:00", "17:00", "23:59:59.9"]))
+
+    deadlines = (moment() for _ in range(chance.choice([0, 0, 1, 1, 1, 2, 3])))
+    sources = (
+        source(
+            chance.choice([None, "forthcoming", "open", "closed"]),
+            name=f"source-{place}",
+            checked=CHECKED - timedelta(days=chance.randint(0, 5)),
+            gone=chance.random() < 0.2,
+        )
+        for place in range(chance.randint(0, 2))
+    )
+    return made(
+        f"DRAWN-{number}",
+        opens=chance.choice([None, moment()]),
+        deadlines=tuple(sorted(deadlines)),
+        deadline_model=chance.choice([None, *DeadlineModel]),
+        rolling=chance.random() < 0.2,
+        sources=tuple(sources),
+    )

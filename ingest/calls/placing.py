@@ -22,6 +22,7 @@ from ingest.identity import identify
 from ingest.metadata import carried_on
 from ingest.report import FileResult, Outcome
 from kb.calls.news import NewsKind, compare
+from kb.calls.status import said_status
 from kb.model import Call, Kind, Metadata, Visibility
 from kb.record.calls import StoredCall
 from kb.record.known import KnownVersion, NewVersion
@@ -51,7 +52,8 @@ TELLING = tuple(
     )
 )
 _Texts = tuple[tuple[str | None, str], ...]
-_CONTENT: TypeAdapter[tuple[Call, _Texts]] = TypeAdapter(tuple[Call, _Texts])
+_Content = tuple[Call, _Texts, str | None]
+_CONTENT: TypeAdapter[_Content] = TypeAdapter(_Content)
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -299,7 +301,10 @@ def call_ids(identifier: str) -> tuple[str, str]:
 
 
 def _content_hash(call: Call, texts: _Texts) -> str:
-    """A digest of what a version of a call says, whenever its sources were checked."""
+    """A digest of what a version of a call says, whenever its sources were checked.
+
+    Which of two sources is believed depends on that, so the word that is believed is part of it.
+    """
     sources = tuple(replace(source, checked=_NEVER) for source in call.sources)
-    content = replace(call, sources=sources, first_seen=None)
-    return hashlib.sha256(_CONTENT.dump_json((content, texts))).hexdigest()
+    content = (replace(call, sources=sources, first_seen=None), texts, said_status(call))
+    return hashlib.sha256(_CONTENT.dump_json(content)).hexdigest()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path  # noqa: TC003 -- Typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from kb.commands import JsonOption, opened, print_json
 from kb.errors import NotFoundError, UsageError
 from kb.model import Visibility
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kb.bootstrap import KnowledgeBase
-    from kb.calls.finder import CallHit, CallPage
     from kb.calls.query import CallQuery
 
 app = typer.Typer()
@@ -26,6 +26,10 @@ EVERYBODY = tuple(Visibility)  # the command line is the staff's own
 # What somebody who looks for money can apply for, or get ready for.
 DEFAULT_STATUSES = ("open", "forthcoming", "rolling")
 _LANGUAGES = ("fr", "en")
+_NAME = re.compile(
+    r"^(?:status|programme|action_type|applicant|country|theme|deadline_(?:after|before)"
+    r"|budget_(?:min|max)|sort|limit|cursor)\b"
+)
 Values = list[str] | None
 
 StatusOption = Annotated[
@@ -78,7 +82,18 @@ def asked_from(
         "budget_max": budget_max,
         "sort": sort,
     }
-    return CallQuery.from_values({k: v for k, v in values.items() if v not in (None, [], "")})
+    with _options():
+        return CallQuery.from_values({k: v for k, v in values.items() if v not in (None, [], "")})
+
+
+@contextmanager
+def _options() -> Iterator[None]:
+    """Name options as they are written here; elsewhere ``--sort-by`` would be ``sort_by``."""
+    try:
+        yield
+    except UsageError as error:
+        told = _NAME.sub(lambda name: f"--{name[0].replace('_', '-')}", str(error), count=1)
+        raise UsageError(told) from None
 
 
 @app.command()
@@ -125,13 +140,16 @@ def calls(
         if export is not None:
             _export(kb, asked, now, spoken, export)
             return
-        page = kb.finder.find(asked, EVERYBODY, now, cursor=cursor, limit=limit)
+        with _options():
+            page = kb.finder.find(asked, EVERYBODY, now, cursor=cursor, limit=limit)
         if as_json:
             from kb.shapes import call_page_json  # noqa: PLC0415 -- keeps `kb --help` quick
 
             print_json(call_page_json(page, spoken))
-        else:
-            _show(page, spoken)
+            return
+    from kb.calls.shown import show_page  # noqa: PLC0415 -- as above
+
+    show_page(page, spoken)
 
 
 @app.command()
@@ -152,8 +170,10 @@ def call(
         shown = detail_json(kb, hit, EVERYBODY, spoken)
     if as_json:
         print_json(shown)
-    else:
-        _show_detail(shown)
+        return
+    from kb.calls.shown import show_detail  # noqa: PLC0415 -- as above
+
+    show_detail(shown, spoken)
 
 
 @app.command()
@@ -182,16 +202,19 @@ def match(
         "deadline_after": deadline_after,
         "deadline_before": deadline_before,
     }
-    asked = CallQuery.from_values(values)
-    with opened() as kb:
+    with _options():
+        asked = CallQuery.from_values(values)
+    with opened() as kb, _options():
         found = matched(
             kb, described, asked, visibilities=EVERYBODY, now=moment(kb, as_of), limit=limit
         )
     shown = [match_json(each, spoken) for each in found]
     if as_json:
         print_json({"profile": described.name, "hits": shown})
-    else:
-        _show_matches(shown, spoken)
+        return
+    from kb.calls.shown import show_matches  # noqa: PLC0415 -- as above
+
+    show_matches(shown, spoken)
 
 
 @app.command()
@@ -212,17 +235,9 @@ def changes(
     if as_json:
         print_json({"changes": [news_json(news, spoken) for news in found]})
         return
-    console = Console()
-    if not found:
-        console.print("Nothing has changed." if spoken == "en" else "Rien n'a changé.")
-        return
-    from kb.calls.news import describe  # noqa: PLC0415 -- as above
+    from kb.calls.shown import show_changes  # noqa: PLC0415 -- as above
 
-    table = Table("Date", "Appel" if spoken == "fr" else "Call", "")
-    for news in found:
-        name = f"{news.identifier}\n{news.title}"
-        table.add_row(f"{news.at:%Y-%m-%d}", escape(name), escape(describe(news, spoken)))
-    console.print(table)
+    show_changes(found, spoken)
 
 
 def moment(kb: KnowledgeBase, as_of: str | None) -> datetime:
@@ -248,110 +263,12 @@ def _language(text: str) -> str:
 
 
 def _export(kb: KnowledgeBase, asked: CallQuery, now: datetime, language: str, path: Path) -> None:
-    from kb.calls.telling import Telling, written  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.calls.telling import MEDIA_TYPES, Telling, written  # noqa: PLC0415 -- keeps `kb --help` quick
 
-    telling = Telling(EVERYBODY, now, language, self_url=path.name)
-    content = written(kb, asked, telling, path.suffix.lstrip(".").lower())
+    form = path.suffix.lstrip(".").lower()
+    if form not in MEDIA_TYPES:
+        known = ", ".join(f".{each}" for each in MEDIA_TYPES)
+        raise UsageError(f"--export is {str(path)!r}; it must end with one of {known}.")
+    content = written(kb, asked, Telling(EVERYBODY, now, language, self_url=path.name), form)
     path.write_bytes(content)
     typer.echo(f"{path}", err=True)
-
-
-def _show(page: CallPage, language: str) -> None:
-    console = Console()
-    french = language == "fr"
-    title = f"{page.total} appels" if french else f"{page.total} calls"
-    headers = (
-        ("Appel", "Statut", "Échéance", "Par projet")
-        if french
-        else ("Call", "Status", "Deadline", "Per project")
-    )
-    table = Table(*headers, title=title, show_lines=True)
-    for hit in page.hits:
-        table.add_row(*(escape(cell) for cell in _cells(hit, language)))
-    console.print(table)
-    counts = {name: count for name, count in page.facets["status"].items() if count}
-    console.print(" · ".join(f"{STATUS_NAMES[language][name]} {n}" for name, n in counts.items()))
-    if page.next:
-        told = "Page suivante" if french else "Next page"
-        console.print(f"{told} : --cursor {page.next}", soft_wrap=True)
-
-
-def _cells(hit: CallHit, language: str) -> tuple[str, ...]:
-    from kb.calls.status import day_of  # noqa: PLC0415 -- keeps `kb --help` quick
-
-    call, status = hit.call, hit.status
-    named = " · ".join(part for part in (call.programme, call.identifier) if part)
-    quotes = "".join(f"\n« {citation.quote} »" for citation in hit.why[:1])
-    deadline = "—"
-    if status.next_deadline is not None:
-        left = f"{status.days_left} j" if language == "fr" else f"{status.days_left} d"
-        deadline = f"{day_of(status.next_deadline)}\n{left}"
-    elif call.deadlines:
-        deadline = day_of(call.deadlines[-1])
-    state = STATUS_NAMES[language][status.status.value]
-    return (f"{call.title}\n{named}{quotes}", state, deadline, _per_project(hit, language))
-
-
-def _per_project(hit: CallHit, language: str) -> str:
-    from kb.calls.news import euros  # noqa: PLC0415 -- keeps `kb --help` quick
-
-    amounts = [hit.call.grant_min, hit.call.grant_max]
-    shown = [euros(amount, language) for amount in dict.fromkeys(amounts) if amount]
-    return " – ".join(shown) or "?"
-
-
-STATUS_NAMES = {
-    "fr": {
-        "forthcoming": "à venir",
-        "open": "ouvert",
-        "closing_soon": "ferme bientôt",
-        "closed": "fermé",
-        "rolling": "permanent",
-        "unknown": "inconnu",
-    },
-    "en": {
-        "forthcoming": "forthcoming",
-        "open": "open",
-        "closing_soon": "closing soon",
-        "closed": "closed",
-        "rolling": "rolling",
-        "unknown": "unknown",
-    },
-}
-
-
-def _show_detail(shown: dict[str, Any]) -> None:
-    console = Console()
-    table = Table("", "", title=escape(shown["title"]), show_header=False)
-    for name, value in shown.items():
-        if value in (None, [], "") or name in {"title", "facts", "history", "sources", "why"}:
-            continue
-        listed = ", ".join(map(_said, value)) if isinstance(value, list) else str(value)
-        table.add_row(name, escape(listed))
-    for source in shown["sources"]:
-        table.add_row("source", escape(f"{source['name']}, {source['checked']}"))
-    console.print(table)
-    for fact in shown["facts"]:
-        quote = fact["citation"]["quote"]
-        console.print(escape(f"{fact['field']} = {fact['value']} : « {quote} »"))
-    for news in shown["history"]:
-        console.print(escape(f"{news['at'][:10]}  {news['says']}"))
-
-
-def _said(value: Any) -> str:
-    return f"{value['name']}: {value['url']}" if isinstance(value, dict) else str(value)
-
-
-def _show_matches(shown: list[dict[str, Any]], language: str) -> None:
-    console = Console()
-    for_it = "Pour" if language == "fr" else "For"
-    against = "Attention" if language == "fr" else "Mind"
-    for number, hit in enumerate(shown, start=1):
-        days = "" if hit["days_left"] is None else f" ({hit['days_left']} j)"
-        console.print(f"[bold]{number}. {escape(hit['title'])}[/]")
-        state = STATUS_NAMES[language][hit["status"]]
-        console.print(escape(f"   {hit['programme']} · {hit['identifier']} · {state}{days}"))
-        for name, statements in ((for_it, hit["fits"]), (against, hit["rules_out"])):
-            for each in statements:
-                quote = " ".join(each["citation"]["quote"].split())
-                console.print(escape(f"   {name} — {each['says']} : « {quote} »"))

@@ -24,7 +24,7 @@ from kb.index.conditions import UNKNOWN
 from kb.model import CallStatus, Citation, Document, Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from kb.index.base import IndexReader
@@ -228,7 +228,7 @@ class CallFinder:
         for number, phase in enumerate(phases[first:], start=first):
             begun = start if start is not None and start.phase == number else None
             pages = _undated if phase.undated else _dated
-            for batch in pages(found, phase.order, begun, without):
+            for batch in _parts(pages(found, phase.order, begun, without)):
                 documents = self._look_up(found, [placed.id for placed in batch])
                 for placed in batch:
                     document = documents.get(placed.id)
@@ -295,6 +295,12 @@ def _phases(order: Sort, now: float) -> list[_Phase]:
         _Phase(Order("closes", descending=True, start=second)),
         _Phase(Order("closes"), undated=True),
     ]
+
+
+def _parts(batches: Iterable[list[Placed]]) -> Iterator[list[Placed]]:
+    """Batches in parts that are looked up at once: hundreds of calls may share a value."""
+    for batch in batches:
+        yield from (batch[start : start + _BATCH] for start in range(0, len(batch), _BATCH))
 
 
 def _dated(

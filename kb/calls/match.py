@@ -186,7 +186,7 @@ def _subject(
     says = {"fr": "Sur votre sujet", "en": "On your subject"}
     statements: dict[str, Statement] = {}
     for text, hit in found_by:
-        for citations in cite_hits(kb.record, Why(text, rarity), [hit]).values():
+        for citations in cite_hits(kb.record, Why(text, rarity, said_alone=True), [hit]).values():
             for citation in citations:
                 if not any(_same_words(citation.quote, said) for said in statements):
                     statements[citation.quote] = Statement(SUBJECT, says, citation)

@@ -163,6 +163,8 @@ def _problem(error: ValidationError) -> str:
     if name in choices:
         known = ", ".join(str(value) for value in choices[name])
         return f"{name} is {shown(first['input'])}; it must be one of {known}."
+    if name.startswith("deadline"):
+        return f"{name} is {shown(first['input'])}; write it as YYYY-MM-DD."
     return f"{name} is {shown(first['input'])}: {first['msg']}."
 
 

@@ -129,9 +129,9 @@ def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     ended = {**_matching(kb, over, telling), **calls} if ending else calls
     items = [
         FeedItem(each, hit.call)
-        for each in reversed(told)
+        for each in told
         if (hit := (ended if each.kind in _ENDINGS else calls).get(each.document_id)) is not None
-    ][:MOST_ENTRIES]
+    ][-MOST_ENTRIES:]
     return feed(
         items,
         feed_id=telling.self_url or "urn:operation-milliard:calls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MOST = 2
 # A second sentence is shown if it says this share of what the first says.
 _WORTH_SHOWING = 0.6
+# A footnote of the text: it begins with its number, or holds an address.
+_NOTE = re.compile(r"^\s*\[\d+\]|https?://")
 
 Rarity = Callable[[SparseTerms], Mapping[int, float]]
 
@@ -33,31 +36,29 @@ class Why:
 
     By the weights of the lexical leg, translations included: a call in English is shown by the
     sentence that says in English what was asked in French. Reading the sentences with the
-    cross-encoder instead would take half a second a page of results.
+    cross-encoder instead would take half a second a page of results. Where no sentence holds a word
+    of the question, the first one shows what the call is about, unless ``said_alone``.
     """
 
-    def __init__(self, question: str, rarity: Rarity) -> None:
+    def __init__(self, question: str, rarity: Rarity, *, said_alone: bool = False) -> None:
         self._language = detect(question)
         self._question = question
         self._rarity = rarity
+        self._said_alone = said_alone
         self._weights: dict[str, dict[int, float]] = {}
 
     def sentences(self, passage: Passage) -> list[Quotable]:
-        """The best sentences of a passage, best first; the first ones where none says anything."""
-        if not is_evidence(passage):
-            return []
-        weights = self._weights_in(passage.language)
-        found = [
-            (_said(passage, quote, weights), -at, quote)
-            for at, quote in enumerate(quotable(passage))
-        ]
+        """The best sentences of a passage, best first."""
+        quotes = _quotes(passage)
+        weights = self._weights_in(passage.language) if quotes else {}
+        found = [(_said(passage, quote, weights), -at, quote) for at, quote in enumerate(quotes)]
         found.sort(key=lambda item: item[:2], reverse=True)
         if not found:
             return []
         best = found[0][0]
-        return [quote for said, _, quote in found[:MOST] if said >= _WORTH_SHOWING * best > 0] or [
-            max(found, key=lambda item: item[1])[2]
-        ]
+        if best > 0:
+            return [quote for said, _, quote in found[:MOST] if said >= _WORTH_SHOWING * best]
+        return [] if self._said_alone else quotes[:1]
 
     def _weights_in(self, language: str) -> dict[int, float]:
         if language not in self._weights:
@@ -105,6 +106,14 @@ def _numbers(text: str, language: str) -> set[int]:
 def _said(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> float:
     numbers = _numbers(quote.text(passage), passage.language)
     return sum(weights.get(number, 0.0) for number in numbers)
+
+
+def _quotes(passage: Passage) -> list[Quotable]:
+    """What of a passage can speak for its call; footnotes where there is nothing else."""
+    if not is_evidence(passage):
+        return []
+    quotes = quotable(passage)
+    return [quote for quote in quotes if not _NOTE.search(quote.text(passage))] or quotes
 
 
 def cite_hits(record: Record, why: Why, hits: Sequence[Hit]) -> dict[str, tuple[Citation, ...]]:

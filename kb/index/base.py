@@ -36,6 +36,10 @@ class Scored:
     id: str
     score: float
 
+    def __deepcopy__(self, _memo: object) -> Scored:
+        """Stay one and the same: Haystack copies what it hands to components."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from calls_making import CHECKED, brussels, made, record, take
+from fakes import TickingClock
 from mailbox_server import Inbox, free_port
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from api.app import create_app
 from api.following import CreatedSearch
 from api.schemas import Problem
+from kb import bootstrap, maintenance
 from kb.calls.searches import resolve
+from kb.cli import app
 from kb.model import Visibility
 from kb.record.searches import SearchesRecord
 
@@ -238,3 +245,153 @@ def test_a_mail_server_that_is_set_wrongly_is_for_the_log(
     assert response.status_code == 503
     assert "KB_MAIL_FROM" not in response.text
     assert "KB_MAIL_FROM" in caplog.text
+
+
+class Morning:
+    """A service that somebody follows, and the run that sends digests each morning."""
+
+    def __init__(self, client: TestClient, kb: KnowledgeBase) -> None:
+        self.client = client
+        self.kb = kb
+        self._day = 0
+
+    def see(self, *calls: Any, visibility: Visibility = Visibility.PUBLIC) -> None:
+        """Ingest calls as they stand a day later."""
+        self._day += 1
+        checked = CHECKED + timedelta(days=self._day)
+        take(self.kb, [record(call, checked=checked) for call in calls], visibility)
+
+    def follow(self, inbox: Inbox, **query: Any) -> str:
+        """Save a search and confirm its address through the link in the mail; its secret."""
+        body = {"name": "Rivières", "query": query, "email": READER}
+        response = self.client.post("/v1/searches", json=body)
+        assert response.status_code == 201, response.text
+        confirmed = self.client.post(_link(inbox, "searches/confirm"))
+        assert "confirmée" in confirmed.text
+        inbox.mails.clear()
+        secret: str = response.json()["secret"]
+        return secret
+
+    def run(self) -> dict[str, Any]:
+        """Run ``kb alerts run``."""
+        result = CliRunner().invoke(app, ["alerts", "run", "--json"])
+        assert result.exit_code == 0, result.output
+        report: dict[str, Any] = json.loads(result.stdout)
+        return report
+
+
+@pytest.fixture
+def morning(service: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Morning:
+    """A service with two calls; commands open its base."""
+    client, kb = service(**_mailing(inbox))
+    opening, settings, encoder = bootstrap.open_knowledge_base, kb.settings, kb.encoder
+    monkeypatch.setattr(
+        bootstrap,
+        "open_knowledge_base",
+        lambda: opening(settings, encoder=encoder, clock=TickingClock(kb.clock())),
+    )
+    made_morning = Morning(client, kb)
+    made_morning.see(_rivers("2026-04-15"), made("LIFE-1", deadlines=(brussels("2026-06-01"),)))
+    return made_morning
+
+
+def _rivers(*days: str, **fields: Any) -> Any:
+    return made(
+        "CERV/2026:RIVERS",
+        title="Rivers and their people",
+        programme="CERV",
+        deadlines=tuple(map(brussels, days)),
+        **fields,
+    )
+
+
+def _plain(inbox: Inbox) -> str:
+    """The words of the one mail that came."""
+    [mail] = inbox.mails
+    return str(next(mail.iter_parts()).get_content())
+
+
+def test_a_moved_deadline_is_told_from_what_to_what_and_once(
+    morning: Morning, inbox: Inbox
+) -> None:
+    """From saving the search to the mail, over the real base: one digest, then none."""
+    morning.follow(inbox, programme=["CERV"])
+    assert morning.run()["digests"] == []
+    morning.see(_rivers("2026-07-15"), made("LIFE-1", deadlines=(brussels("2026-06-02"),)))
+    report = morning.run()
+    assert [(each["state"], each["calls"]) for each in report["digests"]] == [("sent", 1)]
+    text = _plain(inbox)
+    assert inbox.recipients[-1] == READER
+    assert "Rivers and their people" in text
+    assert "2026-04-15 17:00" in text
+    assert "2026-07-15 17:00" in text
+    assert "LIFE-1" not in text
+    assert f"{PUBLIC}/v1/calls/CERV%2F2026%3ARIVERS" in text
+    assert morning.client.get("/v1/calls/CERV%2F2026%3ARIVERS").status_code == 200
+    assert morning.run()["digests"] == []
+    assert len(inbox.mails) == 1
+
+
+def test_what_a_call_was_and_how_it_ends_is_told(morning: Morning, inbox: Inbox) -> None:
+    """New, reopened and gone, each once; after unsubscribing nothing."""
+    morning.follow(inbox, programme=["CERV"])
+    morning.see(made("CERV-2", title="More rivers", programme="CERV", rolling=True))
+    morning.run()
+    assert "Nouvel appel" in _plain(inbox)
+    inbox.mails.clear()
+    morning.see(_rivers("2026-02-01"))
+    morning.run()
+    assert "Appel fermé" in _plain(inbox)
+    inbox.mails.clear()
+    morning.see(_rivers("2026-08-01"))
+    morning.run()
+    assert "Appel rouvert" in _plain(inbox)
+    inbox.mails.clear()
+    gone = record(_rivers(), gone=True, checked=CHECKED + timedelta(days=9))
+    take(morning.kb, [gone])
+    morning.run()
+    assert "Appel retiré" in _plain(inbox)
+    assert morning.client.post(_link(inbox, "unsubscribe")).status_code == 200
+    inbox.mails.clear()
+    morning.see(_rivers("2026-09-01"))
+    assert morning.run()["digests"] == []
+    assert inbox.mails == []
+
+
+def test_a_question_is_followed_by_the_calls_that_say_it(morning: Morning, inbox: Inbox) -> None:
+    """A digest tells of those that the feed of the same search shows, and of no others."""
+    secret = morning.follow(inbox, query="jeunesse")
+    morning.see(
+        made("YOUTH-1", title="Youth work in every village", rolling=True),
+        made("LIGHT-1", title="Lighthouses", rolling=True),
+    )
+    assert [each["calls"] for each in morning.run()["digests"]] == [1]
+    text = _plain(inbox)
+    assert "Youth work" in text
+    assert "Lighthouses" not in text
+    feed = morning.client.get(f"/v1/feeds/{secret}/calls.atom").text
+    assert "Lighthouses" not in feed
+
+
+def test_a_digest_tells_nothing_that_its_reader_may_not_see(morning: Morning, inbox: Inbox) -> None:
+    """A call for the coalition, and one that was narrowed after it was told of."""
+    morning.follow(inbox, programme=["CERV"])
+    hidden = made("CERV-9", title="Hidden", programme="CERV", rolling=True)
+    morning.see(hidden, visibility=Visibility.COALITION)
+    assert morning.run()["digests"] == []
+    morning.see(_rivers("2026-07-15"), visibility=Visibility.INTERNAL)
+    assert morning.run()["digests"] == []
+    assert inbox.mails == []
+
+
+def test_a_rollback_takes_back_what_was_told_and_tells_it_again(
+    morning: Morning, inbox: Inbox
+) -> None:
+    """Of what is not so any more nobody is told; when it is so again, they are."""
+    morning.follow(inbox, programme=["CERV"])
+    morning.see(_rivers("2026-07-15"))
+    maintenance.rollback(morning.kb)
+    assert morning.run()["digests"] == []
+    morning.see(_rivers("2026-07-15"))
+    assert [each["calls"] for each in morning.run()["digests"]] == [1]
+    assert "2026-07-15 17:00" in _plain(inbox)

@@ -138,10 +138,15 @@ def test_a_running_service_answers_from_what_other_processes_publish(
             thread.stop()
         assert [failure for thread in asking for failure in thread.failures] == []
         assert min(thread.asked for thread in asking) > 1
+        secret = f"oms_{'x' * 43}"
+        assert client.get(f"/v1/feeds/{secret}/calls.ics").status_code == httpx.codes.NOT_FOUND
+        assert client.delete(f"/v1/searches/{secret}").status_code == httpx.codes.NOT_FOUND
 
     assert service.end(signal.SIGINT) == 0
     assert "Traceback" not in service.log
     assert "garantie" not in service.log, "what people ask is not written down"
+    assert "/calls.ics" in service.log
+    assert "oms_" not in service.log, "nor are the secrets in addresses"
 
 
 def test_a_port_in_use_is_one_line(environment: dict[str, str]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import random
-import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,46 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from calls_making import (
-    CHECKED,
     EVERYBODY,
     NOW,
     brussels,
     document_id,
     made,
     record,
-    source,
     take,
 )
 from fakes import HashingEncoder, TickingClock
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from qdrant_client import QdrantClient
 
-from kb.analysis import passage_terms
 from kb.bootstrap import open_knowledge_base
-from kb.calls import finder
-from kb.calls.cursor import Cursor
 from kb.calls.detail import detail_json
 from kb.calls.query import CallQuery, Sort
-from kb.calls.status import status_at, usable_deadlines
+from kb.calls.status import status_at
 from kb.errors import StoreError, UsageError
 from kb.index import edge, payload
-from kb.index.base import Point
-from kb.index.edge import EdgeIndex
-from kb.index.server import ServerIndex
 from kb.maintenance import remove
 from kb.model import (
     Applicant,
-    Call,
-    CallFilters,
     CallStatus,
     DeadlineModel,
-    Document,
-    Filters,
-    Kind,
-    Metadata,
-    Passage,
-    Span,
     Visibility,
 )
 from kb.record.history import remove_document
@@ -66,126 +44,13 @@ if TYPE_CHECKING:
 
     from kb.bootstrap import KnowledgeBase
     from kb.calls.finder import CallHit, CallPage
-    from kb.index.base import IndexReader, VectorIndex
 
 # The client's local mode stands in for a server and says that it keeps no payload indexes.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 ENCODER = HashingEncoder()
 PUBLIC = (Visibility.PUBLIC,)
-OPEN_STATUSES = {CallStatus.OPEN, CallStatus.CLOSING_SOON}
 
-
-def engine_at(name: str, folder: Path) -> VectorIndex:
-    """An empty index of an engine."""
-    if name == "edge":
-        return EdgeIndex(folder / "index", ENCODER.dimension)
-    return ServerIndex(QdrantClient(":memory:"), ENCODER.dimension)
-
-
-# What the engine's filters say of a status, beside what is computed of each call.
-
-
-def drawn(chance: random.Random, number: int) -> Call:
-    """A call of any kind whose dates lie about ``NOW``."""
-
-    def moment() -> datetime:
-        day = date(2026, 3, 1) + timedelta(days=chance.randint(-60, 90))
-        return brussels(day.isoformat(), chance.choice(["00:00", "17:00", "17:00", "23:59:59.9"]))
-
-    deadlines = (moment() for _ in range(chance.choice([0, 0, 1, 1, 1, 2, 3])))
-    sources = (
-        source(
-            chance.choice([None, "forthcoming", "open", "closed"]),
-            name=f"source-{place}",
-            checked=CHECKED - timedelta(days=chance.randint(0, 5)),
-            gone=chance.random() < 0.2,
-        )
-        for place in range(chance.randint(0, 2))
-    )
-    return made(
-        f"DRAWN-{number}",
-        opens=chance.choice([None, moment()]),
-        deadlines=tuple(sorted(deadlines)),
-        deadline_model=chance.choice([None, *DeadlineModel]),
-        rolling=chance.random() < 0.2,
-        sources=tuple(sources),
-    )
-
-
-DRAWN = {
-    str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))): drawn(random.Random(number), number)  # noqa: S311 -- no secret
-    for number in range(160)
-}
-
-
-def point(key: str, call: Call) -> Point:
-    """The head of a call, without a record behind it."""
-    document = Document(
-        id=call.identifier,
-        version=1,
-        title=call.title,
-        kind=Kind.CALL,
-        visibility=Visibility.PUBLIC,
-        language="en",
-        metadata=Metadata(),
-        source="test",
-        paged=False,
-        ingested=NOW,
-        call=call,
-    )
-    spans = (Span(None, None, 1, 0, len(call.title)),)
-    passage = Passage(key, call.identifier, 1, 0, call.title, spans, "", "en")
-    terms = passage_terms(call.title, "en")
-    return Point(passage, document, ENCODER.encode_passages([call.title])[0], terms)
-
-
-@pytest.fixture(scope="module", params=["edge", "server"])
-def drawn_calls(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[IndexReader, list[datetime]]]:
-    """An index of the drawn calls, and moments at and about their borders."""
-    index = engine_at(request.param, tmp_path_factory.mktemp("drawn"))
-    writer = index.writer(1, None)
-    writer.add([point(key, call) for key, call in DRAWN.items()])
-    writer.finish()
-    borders = sorted(
-        {moment for call in DRAWN.values() for moment in (call.opens, *call.deadlines) if moment}
-    )
-    soon = [moment - timedelta(days=30) for moment in borders]
-    midnights = [moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in soon]
-    about = [
-        moment.replace(microsecond=0) + timedelta(seconds=more)
-        for moment in (*borders, *midnights)
-        for more in (-1, 0, 0.5, 1)
-    ]
-    # The client's local mode looks at each point in Python.
-    count = 60 if request.param == "edge" else 15
-    chance = random.Random(2026)  # noqa: S311 -- no secret
-    reader = index.reader(1)
-    yield reader, chance.sample(about, count)
-    reader.close()
-
-
-def test_the_engine_finds_by_status_what_is_computed(
-    drawn_calls: tuple[IndexReader, list[datetime]],
-) -> None:
-    """At any moment each status finds exactly the calls of it; open finds those closing soon."""
-    reader, moments = drawn_calls
-    vector = ENCODER.encode_queries(["ladders"])[0]
-    for now in moments:
-        computed = {key: status_at(call, now).status for key, call in DRAWN.items()}
-        for status in CallStatus:
-            filters = Filters(call=CallFilters(now, statuses=(status,)))
-            found = {scored.id for scored in reader.dense(vector, filters, len(DRAWN))}
-            wanted = OPEN_STATUSES if status is CallStatus.OPEN else {status}
-            assert found == {key for key, each in computed.items() if each in wanted}, (
-                now,
-                status,
-            )
-
-
-# Filters, counts and orders over calls that are taken in as any source's.
 
 FOUND: dict[str, dict[str, Any]] = {
     "SOIL-1": {
@@ -459,6 +324,18 @@ def test_what_a_caller_may_not_see_is_nowhere(some: KnowledgeBase) -> None:
     assert {each.identifier for each in news} == set(FOUND)
 
 
+def test_a_word_that_is_said_again_is_believed_everywhere(make_kb: MakeKb) -> None:
+    """Of two sources that disagree the one checked last counts, in filters as in what is shown."""
+    kb = make_kb()
+    call, day = made("TWO", deadlines=(brussels("2026-06-01"),)), timedelta(days=1)
+    first = record(call, status="open", checked=NOW - 9 * day)
+    take(kb, [first, record(call, status="forthcoming", source="paris", checked=NOW - 8 * day)])
+    assert names(find(kb, status="forthcoming").hits) == ["TWO"]
+    take(kb, [replace(first, checked=NOW - day)])
+    assert find(kb).hits[0].status.status is CallStatus.OPEN
+    assert names(find(kb, status="open").hits) == ["TWO"]
+
+
 def test_a_removed_call_is_gone_at_once(make_kb: MakeKb) -> None:
     """A removed call is in no hit, total or count, and other calls stay."""
     kb = make_kb()
@@ -519,166 +396,6 @@ def test_the_ends_of_the_calendar_are_days_like_others(some: KnowledgeBase, day:
     assert find(some, now, deadline_before=day, deadline_after=day).total == 0
     assert find(some, now, status="open").total <= len(FOUND)
     assert find(some, now).total == len(FOUND)
-
-
-# Pages: whatever is asked, following cursors gives each call once and in one order.
-
-
-@pytest.fixture(scope="module", params=["edge", "server"])
-def paged(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KnowledgeBase]:
-    """Some drawn calls and ten at one value, looked at a few at a time."""
-    folder = tmp_path_factory.mktemp("paged")
-    values: dict[str, Any] = {"home": folder, "workers": 1}
-    kb = open_knowledge_base(
-        Settings(**values),
-        clock=TickingClock(),
-        encoder=ENCODER,
-        index=engine_at(request.param, folder),
-    )
-    chance = random.Random(7)  # noqa: S311 -- no secret
-    calls = [
-        replace(
-            call,
-            sources=(),
-            programme=chance.choice([None, "Soil", "Choirs"]),
-            applicants=chance.choice([(), (Applicant.NGO,), (Applicant.COMPANY,)]),
-            budget=chance.choice([None, 777, chance.randint(1, 10**9)]),
-        )
-        for call in list(DRAWN.values())[:26]
-    ]
-    same = brussels("2026-05-05")
-    calls += [made(f"SAME-{n}", deadlines=(same,), budget=777) for n in range(10)]
-    take(kb, calls)
-    with pytest.MonkeyPatch.context() as patch:
-        # Batches are cut everywhere, and the ranking ends before the calls do.
-        patch.setattr(finder, "_BATCH", 3)
-        patch.setattr(finder, "RANKED", 9)
-        yield kb
-    kb.close()
-
-
-ASKED = st.builds(
-    CallQuery,
-    query=st.sampled_from(["", "", "ladders", "SAME 5 village"]),
-    sort=st.none() | st.sampled_from(Sort),
-    status=st.lists(st.sampled_from(CallStatus), max_size=3).map(tuple),
-    programme=st.sampled_from([(), ("Soil",), ("Soil", "Choirs")]),
-    applicant=st.sampled_from([(), (Applicant.NGO,)]),
-    budget_min=st.none() | st.sampled_from([777, 10**6]),
-    deadline_before=st.none() | st.just(date(2026, 4, 15)),
-)
-
-
-@given(asked=ASKED, size=st.integers(1, 7), hours=st.integers(-300, 300))
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_following_cursors_gives_each_call_once(
-    paged: KnowledgeBase, asked: CallQuery, size: int, hours: int
-) -> None:
-    """In every order and under any filters the pages are the one large page, cut."""
-    now = NOW + timedelta(hours=hours)
-    whole = paged.finder.find(asked, PUBLIC, now, limit=100)
-    found: list[str] = []
-    page = paged.finder.find(asked, PUBLIC, now, limit=size)
-    found += names(page.hits)
-    while page.next is not None:
-        assert len(page.hits) == size
-        page = paged.finder.find(asked, PUBLIC, now, cursor=page.next, limit=size)
-        found += names(page.hits)
-    assert found == names(whole.hits)
-    assert len(set(found)) == len(found) == whole.total == page.total
-
-
-def test_the_order_by_deadline_is_that_of_the_next_one(paged: KnowledgeBase) -> None:
-    """Next deadlines come first, then those that have passed, latest first, then the undated."""
-    hits = paged.finder.find(CallQuery(), PUBLIC, NOW, limit=100).hits
-    places: list[tuple[int, float]] = []
-    for hit in hits:
-        usable = usable_deadlines(hit.call)
-        coming = next((moment for moment in usable if moment > NOW), None)
-        if coming is not None:
-            places.append((0, coming.timestamp()))
-        else:
-            places.append((1, -usable[-1].timestamp()) if usable else (2, 0))
-    assert places == sorted(places)
-
-
-@pytest.mark.parametrize("values", [{}, {"query": "ladders"}, {"sort": "budget"}])
-def test_a_cursor_goes_on_after_its_call_has_left(make_kb: MakeKb, values: dict[str, Any]) -> None:
-    """A call that is removed between two pages takes no other with it."""
-    kb = make_kb()
-    days = (brussels(f"2026-05-0{number // 2 + 1}") for number in range(6))
-    take(kb, [made(f"C-{number}", deadlines=(day,)) for number, day in enumerate(days)])
-    asked = CallQuery.from_values(values)
-    whole = names(kb.finder.find(asked, PUBLIC, NOW, limit=100).hits)
-    first = kb.finder.find(asked, PUBLIC, NOW, limit=2)
-    remove(kb, document_id(kb, whole[1]))
-    second = kb.finder.find(asked, PUBLIC, NOW, limit=100, cursor=first.next)
-    assert names(second.hits) == whole[2:]
-
-
-def encoded(value: Any) -> str:
-    """Values as a cursor writes them."""
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=6,
-)
-ID = "00000000-0000-4000-8000-000000000000"
-FORGED = st.tuples(
-    st.sampled_from([*Sort]) | JSON,
-    st.integers(-3, 5) | JSON,
-    st.integers(-(2**70), 2**70) | st.floats() | JSON,
-    st.sampled_from([ID, ID.upper(), ID.replace("-", ""), "x"]) | JSON,
-)
-
-
-@given(
-    cursor=st.text(max_size=40) | st.binary(max_size=40).map(repr) | (FORGED | JSON).map(encoded),
-    asked=st.sampled_from([CallQuery(sort=sort) for sort in Sort] + [CallQuery(query="ladders")]),
-)
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_a_cursor_that_is_not_ours_is_refused(
-    some: KnowledgeBase, cursor: str, asked: CallQuery
-) -> None:
-    """Whatever stands in a cursor, a page comes of it or one error that users are told."""
-    try:
-        some.finder.find(asked, PUBLIC, NOW, cursor=cursor, limit=2)
-    except UsageError as error:
-        assert "cursor" in str(error)  # noqa: PT017 -- no error is as good
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "",
-        "é",
-        "a" * 5000,
-        encoded("[" * 100),
-        encoded(["deadline", 0, 10**400, ID]),
-        encoded(["deadline", 0, float("inf"), ID]),
-        encoded(["deadline", 0, True, ID]),
-        encoded(["deadline", 3, 0, ID]),
-        encoded(["deadline", -1, 0, ID]),
-        encoded(["deadline", -2, 0, ID]),
-        encoded(["deadline", 0, 0, "not an id"]),
-        encoded(["deadline", 0, 0, 7]),
-        encoded([0, 1774800000, ["abcdef12"]]),
-        Cursor(Sort.BUDGET, 0, 777, ID).text(),
-    ],
-)
-def test_cursors_of_another_kind_are_refused(some: KnowledgeBase, cursor: str) -> None:
-    """A cursor that is cut, forged or of another order is refused with what to do."""
-    with pytest.raises(UsageError, match=r"cursor is .*: ask for the first page again"):
-        some.finder.find(CallQuery(), PUBLIC, NOW, cursor=cursor)
 
 
 # With the encoder that the product has.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api import schemas
+from api import call_schemas, following, schemas
 from api.app import create_app
 from kb.search import engine
 
@@ -22,7 +22,9 @@ OPERATIONS = [
 
 
 def _models() -> list[type[BaseModel]]:
-    found = [value for value in vars(schemas).values() if isinstance(value, type)]
+    modules = (schemas, call_schemas, following)
+    named = (value for module in modules for value in vars(module).values())
+    found = dict.fromkeys(value for value in named if isinstance(value, type))
     return [model for model in found if issubclass(model, BaseModel)]
 
 
@@ -35,6 +37,13 @@ def test_every_route_is_described() -> None:
         "/v1/documents/{document_id}",
         "/v1/documents/{document_id}/pages/{number}",
         "/v1/documents/{document_id}/original",
+        "/v1/calls",
+        "/v1/calls/match",
+        "/v1/calls.{form}",
+        "/v1/calls/{identifier}",
+        "/v1/feeds/{secret}/calls.{form}",
+        "/v1/searches",
+        "/v1/searches/{secret}",
         "/v1/status",
         "/healthz",
         "/readyz",
@@ -48,7 +57,9 @@ def test_an_operation_has_words_and_shapes_for_success_and_failure(
     """An operation has words and shapes for success and failure."""
     assert operation["summary"]
     assert operation["description"]
-    assert operation["responses"]["200"]["content"]
+    [success] = [status for status in operation["responses"] if status.startswith("2")]
+    has_body = "content" in operation["responses"][success]
+    assert has_body == (success != "204")
     failures = {status for status in operation["responses"] if status >= "400"}
     assert "500" in failures
     for status in failures:
@@ -56,6 +67,40 @@ def test_an_operation_has_words_and_shapes_for_success_and_failure(
         assert content == {
             "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
         }
+
+
+def test_what_a_search_that_is_saved_or_deleted_answers_is_described() -> None:
+    """Created, and gone without a body."""
+    assert set(SCHEMA["paths"]["/v1/searches"]["post"]["responses"]) >= {"201", "413", "422", "503"}
+    assert set(SCHEMA["paths"]["/v1/searches/{secret}"]["delete"]["responses"]) >= {"204", "404"}
+
+
+@pytest.mark.parametrize(
+    ("path", "types"),
+    [
+        (
+            "/v1/calls.{form}",
+            {
+                "text/csv",
+                "text/calendar",
+                "application/atom+xml",
+                "application/x-ndjson",
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            },
+        ),
+        ("/v1/feeds/{secret}/calls.{form}", {"text/calendar", "application/atom+xml"}),
+    ],
+)
+def test_a_file_may_be_known_already(path: str, types: set[str]) -> None:
+    """Its forms are named, and the answer without a body."""
+    responses = SCHEMA["paths"][path]["get"]["responses"]
+    assert set(responses["200"]["content"]) == types
+    assert "content" not in responses["304"]
+
+
+def test_pages_for_people_are_no_part_of_it() -> None:
+    """What links in mails lead to is no interface for programs."""
+    assert not [path for path in SCHEMA["paths"] if "confirm" in path or "unsubscribe" in path]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -123,7 +123,7 @@ def test_blank_values_of_lists_say_nothing() -> None:
         ({"applicant": ["ngo", "choir"]}, "applicant is 'choir'; it must be one of association"),
         ({"sort": "size"}, "sort is 'size'; it must be one of relevance, deadline"),
         ({"country": "France"}, "country is 'FRANCE'; write it as a code of two letters"),
-        ({"deadline_after": "next week"}, "deadline_after is 'next week'"),
+        ({"deadline_after": "next week"}, "deadline_after is 'next week'; write it as YYYY-MM-DD"),
         ({"deadline_before": "2026-02-30"}, "deadline_before is '2026-02-30'"),
         ({"budget_min": -1}, "budget_min is -1; it must lie between 0 and"),
         ({"budget_max": MAX_MONEY + 1}, f"budget_max is {MAX_MONEY + 1}; it must lie between"),
