@@ -75,7 +75,7 @@ _LISTS = ("applicants", "countries", "action_types", "themes")
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--calls", type=int, nargs="*", default=[629, 100_000])
+    parser.add_argument("--calls", type=int, nargs="*", default=[629, 20_000])
     parser.add_argument("--home", type=Path, help="A base of real calls, measured first.")
     parser.add_argument("--times", type=int, default=30, help="Runs of each search.")
     options = parser.parse_args()

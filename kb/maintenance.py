@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
         for generation in kb.record.kept():
             kb.index.erase(generation.id, [document_id], purge=purge)
         if purge:
+            # What pulls keep of answers only saves asking again.
+            shutil.rmtree(kb.settings.pulls, ignore_errors=True)
             _overwrite_log(kb)
 
 

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         return self.home / "originals"
 
     @property
+    def pulls(self) -> Path:
+        """Where pulls keep what sources answered, so as not to ask again."""
+        return self.home / "pull"
+
+    @property
     def lock(self) -> Path:
         """The lock of the one writer."""
         return self.home / "writer.lock"

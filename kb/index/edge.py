@@ -271,7 +271,10 @@ class EdgeReader:
 
     def facet(self, key: str, filters: Filters, limit: int) -> dict[str, int]:
         """The values of a keyword field and how many passages have each, most frequent first."""
-        request = FacetRequest(key, limit=limit, exact=True, filter=_filter(filters))
+        # "Exact" counts every value by a search of its own: four times as long at 20,000 calls.
+        # Otherwise only a point that stands in two segments while it is moved counts twice, and a
+        # finished generation has none.
+        request = FacetRequest(key, limit=limit, exact=False, filter=_filter(filters))
         with _looked_up(key):
             return {str(hit.value): hit.count for hit in self._shard.facet(request).hits}
 

@@ -322,6 +322,7 @@ class Draft:
             dropped = list(kept[KEPT_GENERATIONS:])
             for generation in dropped:
                 _drop_generation(connection, generation)
+            _count_rows(connection)
         return dropped
 
     def discard(self) -> None:
@@ -434,6 +435,16 @@ def _forget_unpublished(connection: Connection) -> None:
             documents.c.id.not_in(used), documents.c.removed.is_(None), documents.c.highest == 0
         )
     )
+
+
+def _count_rows(connection: Connection) -> None:
+    """Have SQLite count the rows behind its indexes, of each at most some thousands.
+
+    Without, it reads every member of a generation to find the calls of one page: 100 ms of 20,000.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA analysis_limit=2000")
+        connection.exec_driver_sql("ANALYZE")
 
 
 def _drop_generation(connection: Connection, generation: int) -> None:

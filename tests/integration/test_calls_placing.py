@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +27,6 @@ from kb.record.schema import call_checks, call_news, calls, documents, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from conftest import MakeKb
@@ -252,6 +255,7 @@ def test_an_odd_call_does_not_end_the_run(
     kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is a flaw with its identifier; the others are in and nothing of it is left."""
+
     def failing(call: Call, pages: Sequence[Page], language: str) -> Call:
         if call.identifier == "ODD":
             raise ValueError("no such word")
@@ -306,6 +310,45 @@ def test_a_run_that_fails_while_it_indexes_leaves_nothing_half_written(
     report = take(kb, found)
     assert report.as_json()["calls"] == {"changed": 1, "new": 1}
     assert (sorted(_found(kb)), len(_told(kb)), _sound(kb)) == (["A", "B"], 3, True)
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from calls_making import CHECKED, brussels, made, record, take
+from datetime import timedelta
+from fakes import HashingEncoder
+from kb.bootstrap import open_knowledge_base
+from kb.settings import Settings
+
+class Dying(HashingEncoder):
+    def encode_passages(self, texts):
+        os._exit(9)
+
+kb = open_knowledge_base(Settings(home=Path(sys.argv[1]), workers=1), encoder=Dying())
+moved = made("A", deadlines=(brussels("2026-07-15"),))
+take(kb, [record(moved, checked=CHECKED + timedelta(days=1)), record(made("B"))])
+"""
+
+
+def test_a_run_that_is_killed_leaves_nothing_half_written(make_kb: MakeKb, tmp_path: Path) -> None:
+    """What it had written of calls is not seen, and the next run erases it and tells anew."""
+    kb = make_kb(tmp_path / "home")
+    take(kb, [made("A", deadlines=(SPRING,))])
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, str(tmp_path / "home")],
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    assert done.returncode == 9
+    assert _count(kb, calls) == 3
+    assert (_found(kb), _told(kb), _call(kb, "A").deadlines) == (["A"], ["new"], (SPRING,))
+    found = record(made("A", deadlines=(SUMMER,)), checked=_later())
+    assert take(kb, [found]).as_json()["calls"] == {"changed": 1}
+    assert (_count(kb, calls), _count(kb, versions), _count(kb, call_checks)) == (2, 2, 1)
+    assert (_found(kb), len(_told(kb)), _sound(kb)) == (["A"], 2, True)
 
 
 def test_a_rollback_takes_versions_and_news_back(kb: KnowledgeBase) -> None:

@@ -295,3 +295,14 @@ def test_an_interrupted_purge_can_be_finished(twice: Base) -> None:
     maintenance.remove(twice.kb, removed, purge=True)
     originals = (path for path in twice.kb.settings.originals.rglob("*") if path.is_file())
     assert not any(MARKER in path.read_text() for path in originals)
+
+
+def test_purging_erases_what_pulls_have_kept(base: Base) -> None:
+    """A source's answers hold the text too; the next pull asks for them again."""
+    base.write("echelle.md", "# Échelle", "Une échelle est prêtée à qui la demande.")
+    base.ingest()
+    kept = base.kb.settings.pulls / "answers.db"
+    kept.parent.mkdir()
+    kept.write_text("Une échelle est prêtée à qui la demande.", encoding="utf-8")
+    remove(base.kb, base.id_of("echelle.md"), purge=True)
+    assert not kept.exists()

@@ -241,6 +241,6 @@ def _of_programmes(
 @contextmanager
 def _pulling(settings: Settings) -> Iterator[Path]:
     """The folder that pulls keep things in, for one pull at a time."""
-    folder = settings.home / "pull"
+    folder = settings.pulls
     with writer_lock(folder / "pull.lock"):
         yield folder
