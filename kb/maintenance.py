@@ -49,8 +49,7 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
         for generation in kb.record.kept():
             kb.index.erase(generation.id, [document_id], purge=purge)
         if purge:
-            # What pulls keep of answers only saves asking again.
-            shutil.rmtree(kb.settings.pulls, ignore_errors=True)
+            _empty_pulls(kb)
             _overwrite_log(kb)
 
 
@@ -149,6 +148,15 @@ def _check_originals(kb: KnowledgeBase, current: Generation) -> Check:
     paths = kb.record.originals(current.id)
     missing = [path for path in paths if not (kb.settings.originals / path).is_file()]
     return Check("originals", sound=not missing, seen=f"{len(paths)} files, {len(missing)} missing")
+
+
+def _empty_pulls(kb: KnowledgeBase) -> None:
+    """Erase the answers that pulls have kept: they hold texts, and only save asking again."""
+    for path in kb.settings.pulls.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix != ".lock":  # a pull may be under way
+            path.unlink(missing_ok=True)
 
 
 def _overwrite_log(kb: KnowledgeBase) -> None:

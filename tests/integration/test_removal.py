@@ -304,5 +304,5 @@ def test_purging_erases_what_pulls_have_kept(base: Base) -> None:
     kept = base.kb.settings.pulls / "answers.db"
     kept.parent.mkdir()
     kept.write_text("Une échelle est prêtée à qui la demande.", encoding="utf-8")
-    remove(base.kb, base.id_of("echelle.md"), purge=True)
+    maintenance.remove(base.kb, base.id_of("echelle.md"), purge=True)
     assert not kept.exists()
