@@ -21,10 +21,11 @@ from kb.calls.why import Asked, Why, cite_hits
 from kb.errors import UsageError
 from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
+from kb.index.payload import OF
 from kb.model import CallStatus, Citation, Document, Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from kb.index.base import IndexReader
@@ -146,9 +147,10 @@ class CallFinder:
             found = _Found(view, filters)
             entries = list(islice(self._entries(asked, found, start), limit + 1))
             shown = entries[:limit]
+            facets = _facets(view.index, filters)
             return CallPage(
-                total=view.index.count(filters),
-                facets=_facets(view.index, filters),
+                total=_total(facets["status"], asked.status),
+                facets=facets,
                 next=shown[-1].cursor.text() if len(entries) > limit else None,
                 hits=self._hits(asked, found, shown, now),
             )
@@ -371,12 +373,23 @@ def _facets(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
 
     A filter on a status narrows the others' counts, not those of the statuses.
     """
-    facets = {name: index.facet(key, filters, MAX_FACET) for name, key in FACETS.items()}
+    facets: dict[str, dict[str, int]] = {"status": {}, **{name: {} for name in FACETS}}
     call = filters.call
-    if call is not None:
-        statuses = {
-            status.value: index.count(replace(filters, call=replace(call, statuses=(status,))))
-            for status in CallStatus
-        }
-        facets = {"status": statuses, **facets}
+    if call is None:
+        return facets
+    for status in CallStatus:
+        one = replace(filters, call=replace(call, statuses=(status,)))
+        facets["status"][status.value] = index.count(one)
+    names = {key: name for name, key in FACETS.items()}
+    for counted, count in index.facet("counted", filters, MAX_FACET * len(FACETS)).items():
+        key, _, value = counted.partition(OF)
+        facets[names[key]][value] = count
     return facets
+
+
+def _total(counts: Mapping[str, int], asked: Sequence[CallStatus]) -> int:
+    """How many calls have one of the statuses, or any: they exclude each other but for one."""
+    wanted = set(asked or CallStatus)
+    if CallStatus.OPEN in wanted:
+        wanted.discard(CallStatus.CLOSING_SOON)  # is open too
+    return sum(counts[status.value] for status in wanted)

@@ -39,6 +39,9 @@ _DESCRIPTION_WEIGHT = 0.5
 _MEAN_WEIGHT = 0.5
 # Two sentences on the subject show what a call is about.
 _SUBJECT_QUOTES = 2
+# One term in common is chance: of the judged sentences 47 in 100 were on the profile's subject; of
+# those with two terms, from a call's own description, 61.
+_LEAST_SAID = 2
 _HALF = 50  # percent
 
 
@@ -186,7 +189,9 @@ def _subject(
     says = {"fr": "Sur votre sujet", "en": "On your subject"}
     statements: dict[str, Statement] = {}
     for text, hit in found_by:
-        for citations in cite_hits(kb.record, Why(text, rarity, said_alone=True), [hit]).values():
+        if hit.passage.spans[0].number > 1:
+            continue  # what it shares with other calls: objectives, conditions
+        for citations in cite_hits(kb.record, Why(text, rarity, least=_LEAST_SAID), [hit]).values():
             for citation in citations:
                 if not any(_same_words(citation.quote, said) for said in statements):
                     statements[citation.quote] = Statement(SUBJECT, says, citation)

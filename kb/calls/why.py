@@ -36,29 +36,34 @@ class Why:
 
     By the weights of the lexical leg, translations included: a call in English is shown by the
     sentence that says in English what was asked in French. Reading the sentences with the
-    cross-encoder instead would take half a second a page of results. Where no sentence holds a word
-    of the question, the first one shows what the call is about, unless ``said_alone``.
+    cross-encoder instead would take half a second a page of results. A sentence must hold ``least``
+    terms of the question; where that is 0 and none holds any, the first one shows what the call is
+    about.
     """
 
-    def __init__(self, question: str, rarity: Rarity, *, said_alone: bool = False) -> None:
+    def __init__(self, question: str, rarity: Rarity, *, least: int = 0) -> None:
         self._language = detect(question)
         self._question = question
         self._rarity = rarity
-        self._said_alone = said_alone
+        self._least = least
         self._weights: dict[str, dict[int, float]] = {}
 
     def sentences(self, passage: Passage) -> list[Quotable]:
         """The best sentences of a passage, best first."""
         quotes = _quotes(passage)
         weights = self._weights_in(passage.language) if quotes else {}
-        found = [(_said(passage, quote, weights), -at, quote) for at, quote in enumerate(quotes)]
+        found = [
+            (sum(weights[number] for number in held), -at, quote)
+            for at, quote in enumerate(quotes)
+            if len(held := _held(passage, quote, weights)) >= self._least
+        ]
         found.sort(key=lambda item: item[:2], reverse=True)
         if not found:
             return []
         best = found[0][0]
         if best > 0:
             return [quote for said, _, quote in found[:MOST] if said >= _WORTH_SHOWING * best]
-        return [] if self._said_alone else quotes[:1]
+        return quotes[:1]
 
     def _weights_in(self, language: str) -> dict[int, float]:
         if language not in self._weights:
@@ -103,9 +108,9 @@ def _numbers(text: str, language: str) -> set[int]:
     return {term_number(term) for term in (*said, *neighbours(said))}
 
 
-def _said(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> float:
-    numbers = _numbers(quote.text(passage), passage.language)
-    return sum(weights.get(number, 0.0) for number in numbers)
+def _held(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> set[int]:
+    """The weighted terms that a quote holds."""
+    return _numbers(quote.text(passage), passage.language) & weights.keys()
 
 
 def _quotes(passage: Passage) -> list[Quotable]:

@@ -13,7 +13,7 @@ from kb.analysis import fold
 from kb.calls.dates import brussels_day, day_starts, days_later
 from kb.calls.places import accepting
 from kb.calls.status import SAID_CLOSED, SAID_FORTHCOMING, SOON_DAYS
-from kb.model import Applicant, CallStatus, Kind
+from kb.model import Applicant, CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,10 +125,8 @@ def issuer_key(issuer: str) -> str:
 
 
 def _of_call(asked: CallFilters) -> list[Condition]:
-    # Sheets and notes about calls are of that kind too: what has no facts of a call is none.
-    parts: list[Condition] = [OneOf("kind", (Kind.CALL.value,)), OneOf("marks", (CALL,))]
-    if asked.heads:
-        parts.append(OneOf("marks", (HEAD,)))
+    # Not by kind: sheets and notes about calls are of that kind too.
+    parts: list[Condition] = [OneOf("marks", (HEAD if asked.heads else CALL,))]
     if asked.statuses:
         now = asked.now.timestamp()
         horizon = _horizon(asked)
