@@ -6,15 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas import Citation
-from kb.calls.profile import Profile
-from kb.calls.query import MAX_TEXT, MAX_VALUES, CallQuery, Sort
+from kb.calls.dates import FIRST_DAY, LAST_DAY
+from kb.calls.profile import MAX_AIMS, MAX_DESCRIPTION, Profile
+from kb.calls.profile import MAX_MONEY as MAX_OWN_MONEY
+from kb.calls.query import MAX_MONEY, MAX_TEXT, MAX_VALUES, CallQuery, Sort
 from kb.calls.telling import MEDIA_TYPES
 from kb.model import Applicant, CallStatus
 
 Value = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Values = Annotated[list[Value], Field(max_length=MAX_VALUES)]
 Words = Literal["fr", "en"]
-Money = Annotated[int, Field(ge=0, le=10**12)]
+Money = Annotated[int, Field(ge=0, le=MAX_OWN_MONEY)]
 
 
 class CallNarrowing(BaseModel):
@@ -22,6 +24,8 @@ class CallNarrowing(BaseModel):
 
     Values of `status`, `applicant` and `country` may also be given in one, with commas.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     query: str = Field("", max_length=MAX_TEXT, description="What the money is sought for.")
     status: Values = Field(
@@ -46,10 +50,10 @@ class CallNarrowing(BaseModel):
     deadline_after: date | None = Field(None, description="With a deadline on this day or later.")
     deadline_before: date | None = Field(None, description="With a deadline on it or before.")
     budget_min: int | None = Field(
-        None, ge=0, le=10**15, description="At least so many euros; the unknown are included."
+        None, ge=0, le=MAX_MONEY, description="At least so many euros; the unknown are included."
     )
     budget_max: int | None = Field(
-        None, ge=0, le=10**15, description="At most so many euros; the unknown are included."
+        None, ge=0, le=MAX_MONEY, description="At most so many euros; the unknown are included."
     )
     sort: Sort | None = Field(None, description="By default relevance with a query, else deadline.")
 
@@ -66,8 +70,13 @@ class CallNarrowing(BaseModel):
 class Told(BaseModel):
     """In which language, and as on which day."""
 
+    model_config = ConfigDict(extra="forbid")
+
     language: Words = Field("fr", description="Of reasons and headings.")
-    as_of: date | None = Field(None, description="Status as on this day at noon in Brussels.")
+    as_of: date | None = Field(
+        None,
+        description=f"Status as on this day at noon in Brussels, from {FIRST_DAY} to {LAST_DAY}.",
+    )
 
 
 class CallParameters(CallNarrowing, Told):
@@ -164,6 +173,15 @@ class News(_Response):
     says: str
 
 
+class CallText(_Response):
+    """One of a call's texts, as its source has it."""
+
+    section: int
+    label: str | None
+    text: str
+    url: str = Field(description="Where its words have their places.")
+
+
 class CallDetail(CallHit):
     """Everything known of a call, with its history."""
 
@@ -182,6 +200,7 @@ class CallDetail(CallHit):
     links: list[Link]
     facts: list[CallFact]
     history: list[News]
+    pages: list[CallText]
 
 
 class Statement(_Response):
@@ -224,9 +243,11 @@ class MatchRequest(BaseModel):
     )
 
     name: str = Field("", max_length=200)
-    description: str = Field(min_length=1, max_length=5000, description="What it does, for whom.")
+    description: str = Field(
+        min_length=1, max_length=MAX_DESCRIPTION, description="What it does, for whom."
+    )
     aims: list[Annotated[str, Field(max_length=1000)]] = Field(
-        [], max_length=20, description="What it wants funded, one short sentence each."
+        [], max_length=MAX_AIMS, description="What it wants funded, one short sentence each."
     )
     legal_form: Applicant = Applicant.ASSOCIATION
     country: str = Field("FR", pattern="^[A-Za-z]{2}$", description="ISO 3166 code of its seat.")
@@ -240,7 +261,7 @@ class MatchRequest(BaseModel):
         ["open", "forthcoming", "rolling"], description="As for `/v1/calls`; empty: all."
     )
     limit: int = Field(10, ge=1, le=50)
-    as_of: date | None = None
+    as_of: date | None = Field(None, description="As for `/v1/calls`.")
     language: Words = Field("fr", description="Of what is stated; quotes stay as they are.")
 
     def profile(self) -> Profile:

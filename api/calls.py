@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -14,7 +14,7 @@ from api.following import saved_search
 from api.openapi import problems
 from api.problems import NothingIngestedError
 from kb.bootstrap import KnowledgeBase
-from kb.calls.dates import day_starts
+from kb.calls.dates import noon
 from kb.calls.detail import detail_json
 from kb.calls.match import match
 from kb.calls.query import CallQuery
@@ -54,7 +54,7 @@ def find_calls(
     page = kb.finder.find(
         asked.asked(),
         visibilities,
-        moment(kb, asked.as_of),
+        _moment(kb, asked.as_of),
         cursor=asked.cursor,
         limit=asked.limit,
     )
@@ -81,7 +81,7 @@ def match_calls(
         profile,
         CallQuery.from_values({"status": asked.status}),
         visibilities=visibilities,
-        now=moment(kb, asked.as_of),
+        now=_moment(kb, asked.as_of),
         limit=asked.limit,
     )
     shown = [match_json(each, asked.language) for each in found]
@@ -110,7 +110,7 @@ def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
     _check_filled(kb)
     telling = Telling(
         visibilities,
-        moment(kb, asked.as_of),
+        _moment(kb, asked.as_of),
         asked.language,
         self_url=_own_address(kb, request),
         url_of=_page_of(kb, request),
@@ -134,7 +134,7 @@ def feed_file(
     """Read the deadlines or the news of a saved search; its address is a secret of its own."""
     _check_filled(kb)
     telling = Telling(
-        (*search.visibility.wider(), search.visibility),
+        search.visibilities,
         kb.clock(),
         search.language,
         self_url=_own_address(kb, request),
@@ -157,17 +157,15 @@ def show_call(
     kb: OpenKnowledgeBase,
 ) -> JSONResponse:
     """Show everything known of a call, with the sentences that say so and what changed of it."""
-    hit = kb.finder.one(identifier, visibilities, moment(kb, told.as_of))
+    hit = kb.finder.one(identifier, visibilities, _moment(kb, told.as_of))
     if hit is None:
         raise NotFoundError("There is no such call here that you may read.")
     return JSONResponse(detail_json(kb, hit, visibilities, told.language))
 
 
-def moment(kb: KnowledgeBase, as_of: date | None) -> datetime:
+def _moment(kb: KnowledgeBase, as_of: date | None) -> datetime:
     """Now, or noon in Brussels of a day."""
-    if as_of is None:
-        return kb.clock()
-    return (day_starts(as_of) + timedelta(hours=12)).astimezone(UTC)
+    return kb.clock() if as_of is None else noon(as_of)
 
 
 def _check_filled(kb: KnowledgeBase) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PROBLEM_JSON: Final = "application/problem+json"
 
 _log = logging.getLogger(__name__)
+_NOT_NOW: Final = "The service can't answer at the moment; its log says why."
 
 
 class NothingIngestedError(StoreError):
@@ -90,6 +92,7 @@ def problem_response(  # noqa: PLR0913 -- one parameter a member of the problem
 def add_problem_handlers(app: FastAPI) -> None:
     """Have every error of an application answered as a problem."""
     app.add_exception_handler(KnowledgeBaseError, _on_knowledge_base_error)
+    app.add_exception_handler(OperationalError, _on_database_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected_error)
@@ -104,9 +107,22 @@ async def _on_knowledge_base_error(request: Request, error: Exception) -> Proble
     ):
         # Such a message is written for whoever runs the service: it names folders and settings.
         _log.error("%s: %s", without_secrets(request.url.path), error)
-        detail = "The service can't answer at the moment; its log says why."
+        detail = _NOT_NOW
     slug = next(_SLUGS[kind] for kind in type(error).__mro__ if kind in _SLUGS)
     return problem_response(request.scope, error.http_status, detail, slug=slug, title=error.title)
+
+
+async def _on_database_error(request: Request, error: Exception) -> ProblemResponse:
+    """A database that is locked or away: it may be back at the next try."""
+    reason = getattr(error, "orig", None) or error
+    _log.error("%s: the database can't be used: %s", without_secrets(request.url.path), reason)
+    return problem_response(
+        request.scope,
+        StoreError.http_status,
+        _NOT_NOW,
+        slug=_SLUGS[StoreError],
+        title=StoreError.title,
+    )
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ingest.progress import Progress
     from kb.bootstrap import KnowledgeBase
-    from kb.calls.news import Difference
     from kb.model import Metadata
+    from kb.record.calls import PendingNews
     from kb.record.known import KnownSource, KnownVersion
 
 
@@ -31,7 +31,7 @@ class Publication:
         self.restored: set[str] = set()
         self.metadata: dict[int, Metadata] = {}
         self.narrowed: dict[str, Visibility] = {}
-        self.news: list[tuple[str, Difference]] = []
+        self.news: list[PendingNews] = []
         self.checked: dict[tuple[str, str, str], datetime] = {}
 
     def change(self, version: KnownVersion, metadata: Metadata, known: list[KnownVersion]) -> None:

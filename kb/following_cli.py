@@ -9,6 +9,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kb.calls.cli import (
+    ActionOption,
+    AfterOption,
+    ApplicantOption,
+    BeforeOption,
+    CountryOption,
+    MaxOption,
+    MinOption,
+    ProgrammeOption,
+    StatusOption,
+    ThemeOption,
+    asked_from,
+)
 from kb.commands import JsonOption, opened, print_json
 from kb.errors import UsageError
 from kb.model import Visibility
@@ -24,23 +37,21 @@ _alerts = typer.Typer(no_args_is_help=True, help="Digests of what is new, by e-m
 app.add_typer(_searches, name="searches")
 app.add_typer(_alerts, name="alerts")
 
-Several = list[str] | None
-
 
 @_searches.command()
 def create(  # noqa: PLR0913, PLR0917 -- a command has one parameter an option
     name: Annotated[str, typer.Argument(help="What the search is called.")],
     query: Annotated[str, typer.Option(help="Words or a question.")] = "",
-    status: Annotated[Several, typer.Option(help="open, closing_soon, forthcoming …")] = None,
-    programme: Annotated[Several, typer.Option(help="Only calls of this programme.")] = None,
-    action_type: Annotated[Several, typer.Option(help="Only this type of action.")] = None,
-    applicant: Annotated[Several, typer.Option(help="Who applies: association, sme …")] = None,
-    country: Annotated[Several, typer.Option(help="Where from: FR, BE …")] = None,
-    theme: Annotated[Several, typer.Option(help="Only calls on this theme.")] = None,
-    deadline_after: Annotated[str | None, typer.Option(help="A day: 2026-03-17.")] = None,
-    deadline_before: Annotated[str | None, typer.Option(help="A day: 2026-03-17.")] = None,
-    budget_min: Annotated[int | None, typer.Option(help="In euros.")] = None,
-    budget_max: Annotated[int | None, typer.Option(help="In euros.")] = None,
+    status: StatusOption = None,
+    programme: ProgrammeOption = None,
+    action_type: ActionOption = None,
+    applicant: ApplicantOption = None,
+    country: CountryOption = None,
+    theme: ThemeOption = None,
+    deadline_after: AfterOption = None,
+    deadline_before: BeforeOption = None,
+    budget_min: MinOption = None,
+    budget_max: MaxOption = None,
     email: Annotated[str, typer.Option(help="Send digests here, once confirmed.")] = "",
     language: Annotated[str, typer.Option(help="Of feeds and digests: fr or en.")] = "fr",
     visibility: Annotated[
@@ -49,25 +60,24 @@ def create(  # noqa: PLR0913, PLR0917 -- a command has one parameter an option
     as_json: JsonOption = False,  # noqa: FBT002 -- a flag is false until it is given
 ) -> None:
     """Save a search. Its addresses are shown this once: whoever has them reads its calls."""
-    from kb.calls.query import CallQuery  # noqa: PLC0415 -- keeps `kb --help` quick
-    from kb.calls.searches import NewSearch  # noqa: PLC0415 -- as above
+    from kb.calls.searches import NewSearch  # noqa: PLC0415 -- keeps `kb --help` quick
     from kb.calls.searches import create as create_search  # noqa: PLC0415 -- as above
     from kb.record.searches import SearchesRecord  # noqa: PLC0415 -- as above
 
-    values = {
-        "query": query,
-        "status": status,
-        "programme": programme,
-        "action_type": action_type,
-        "applicant": applicant,
-        "country": country,
-        "theme": theme,
-        "deadline_after": deadline_after,
-        "deadline_before": deadline_before,
-        "budget_min": budget_min,
-        "budget_max": budget_max,
-    }
-    asked = CallQuery.from_values({key: value for key, value in values.items() if value})
+    asked = asked_from(
+        query,
+        status,
+        programme,
+        action_type,
+        applicant,
+        country,
+        theme,
+        deadline_after,
+        deadline_before,
+        budget_min,
+        budget_max,
+        sort=None,
+    )
     with opened() as kb:
         post = _post(kb) if email else None
         new = NewSearch(name, asked, language, visibility, email)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from kb.index.build import write_passages
 from kb.lock import writer_lock
 from kb.record.history import abandon_newest, remove_document, unpublished
 from kb.record.writing import Draft
+from kb.settings import LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +43,7 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
 
     Raises:
         NotFoundError: There is no such document.
-        StoreError: Another run is writing.
+        StoreError: Another run is writing; or the text still stands somewhere, as the message says.
     """
     with writer_lock(kb.settings.lock):
         remove_document(kb.engine, document_id, kb.clock(), purge=purge)
@@ -49,8 +51,8 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
         for generation in kb.record.kept():
             kb.index.erase(generation.id, [document_id], purge=purge)
         if purge:
-            _empty_pulls(kb)
             _overwrite_log(kb)
+            _empty_pulls(kb)
 
 
 def rollback(kb: KnowledgeBase) -> tuple[int, int]:
@@ -151,12 +153,25 @@ def _check_originals(kb: KnowledgeBase, current: Generation) -> Check:
 
 
 def _empty_pulls(kb: KnowledgeBase) -> None:
-    """Erase the answers that pulls have kept: they hold texts, and only save asking again."""
-    for path in kb.settings.pulls.glob("*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.suffix != ".lock":  # a pull may be under way
-            path.unlink(missing_ok=True)
+    """Erase the answers that pulls have kept: they hold texts, and only save asking again.
+
+    What sources listed stays: identifiers, by which the next pull knows what is gone.
+    """
+    if not kb.settings.pulls.is_dir():
+        return
+    with ExitStack() as held:
+        try:
+            held.enter_context(writer_lock(kb.settings.pull_lock))
+        except StoreError as error:
+            raise StoreError(
+                "The document is removed, but a pull that is under way keeps answers, which may "
+                f"hold its text: purge again when it has ended. {error}"
+            ) from None
+        for path in kb.settings.pulls.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif not path.name.startswith(("pull.", LISTED)):
+                path.unlink(missing_ok=True)
 
 
 def _overwrite_log(kb: KnowledgeBase) -> None:

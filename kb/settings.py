@@ -21,6 +21,8 @@ AIDES_TERRITOIRES_API = "https://aides-territoires.beta.gouv.fr/api"
 ILE_DE_FRANCE_API = (
     "https://data.iledefrance.fr/api/explore/v2.1/catalog/datasets/aides-appels-a-projets"
 )
+# In the folder of pulls: what sources listed last. Purging a document leaves it.
+LISTED = "listed.db"
 
 
 class Settings(BaseSettings):
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     def lock(self) -> Path:
         """The lock of the one writer."""
         return self.home / "writer.lock"
+
+    @property
+    def pull_lock(self) -> Path:
+        """The lock of the one pull that is under way."""
+        return self.pulls / "pull.lock"
 
     @property
     def alerts_lock(self) -> Path:

@@ -208,6 +208,16 @@ def call_detail_json(
     }
 
 
+def call_text_json(document: Document, number: int, label: str | None, text: str) -> dict[str, Any]:
+    """One of the texts of a call: description, conditions, how to apply."""
+    return {
+        "section": number,
+        "label": label,
+        "text": text,
+        "url": f"/v1/documents/{document.id}/pages/{number}?version={document.version}",
+    }
+
+
 def match_json(found: Match, language: str) -> dict[str, Any]:
     """A call for a profile, with what speaks for it and what may rule it out."""
     return {

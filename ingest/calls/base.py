@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 -- pydantic reads dataclass fields at run time
 
+from kb.calls.identity import call_key
 from kb.model import Call, Page  # noqa: TC001 -- as above
 
 
@@ -31,8 +32,8 @@ class CallRecord:
 
     @property
     def key(self) -> str:
-        """What makes records of several sources one call: the identifier, whatever its case."""
-        return self.call.identifier.casefold()
+        """What makes records of several sources one call."""
+        return call_key(self.call.identifier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,8 +176,8 @@ def _place(record: CallRecord) -> tuple[int, str, int, str]:
     return (_rank(SOURCES, source), source, _rank(LANGUAGES, language), language)
 
 
-def _length(record: CallRecord) -> int:
-    return sum(len(page.text) for page in record.pages)
+def _fullest(records: Sequence[CallRecord]) -> CallRecord:
+    return max(records, key=lambda record: sum(len(page.text) for page in record.pages))
 
 
 def _rank(known: Sequence[str], name: str) -> int:
@@ -231,15 +231,10 @@ def _pages(records: Sequence[CallRecord]) -> tuple[tuple[Page, ...], int, str]:
     own = 0
     for language in languages:
         said = [record for record in records if record.language == language]
-        fullest = max(said, key=_length)
-        pages += fullest.pages
+        pages += _fullest(said).pages
         own = own or len(pages)
     numbered = tuple(replace(page, number=at) for at, page in enumerate(pages, start=1))
     return numbered, own, languages[0]
-
-
-def _fullest(records: Sequence[CallRecord]) -> CallRecord:
-    return max(records, key=lambda record: sum(len(page.text) for page in record.pages))
 
 
 def _by_rank(language: str) -> tuple[int, str]:

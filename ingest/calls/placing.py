@@ -7,24 +7,26 @@ together, so that it makes one version and is told of once.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ingest.calls.base import Flaw
 from ingest.calls.facts import with_facts
 from ingest.calls.merging import merge, records_json, records_of, with_records
-from ingest.identity import identify
+from ingest.identity import slug
 from ingest.metadata import carried_on
 from ingest.report import FileResult, Outcome
-from kb.calls.news import NewsKind, compare
+from kb.calls.identity import MAX_IDENTIFIER, call_key
+from kb.calls.news import Difference, NewsKind, compare
 from kb.calls.status import said_status
 from kb.model import Call, Kind, Metadata, Visibility
-from kb.record.calls import StoredCall
+from kb.record.calls import PendingNews, StoredCall
 from kb.record.known import KnownVersion, NewVersion
 from kb.splitting import split
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from ingest.calls.merging import Merged
     from ingest.progress import Progress
     from ingest.publication import Publication
-    from kb.calls.news import Difference
     from kb.model import Parsed
 
 MEDIA_TYPE = "application/json"
@@ -55,6 +56,7 @@ _Texts = tuple[tuple[str | None, str], ...]
 _Content = tuple[Call, _Texts, str | None]
 _CONTENT: TypeAdapter[_Content] = TypeAdapter(_Content)
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
+_SHOWN = 80  # characters of a title, where it stands for an identifier that is none
 
 
 @dataclass(slots=True)
@@ -147,6 +149,11 @@ class CallPlacing:
 
     def take(self, record: CallRecord, origin: Origin) -> None:
         """Note a record; nothing is placed yet."""
+        length = len(record.call.identifier.strip())
+        if not 0 < length <= MAX_IDENTIFIER:
+            problem = f"identifier has {length} characters; 1 to {MAX_IDENTIFIER} are taken"
+            origin.counts.flaws.append(Flaw(record.call.title[:_SHOWN], problem))
+            return
         document_id, _ = call_ids(record.call.identifier)
         found = self._found.setdefault(document_id, _Found())
         found.records.append(record)
@@ -171,7 +178,7 @@ class CallPlacing:
         """Place a call; an odd one must not end the run."""
         try:
             return self._place(document_id, found)
-        except (SQLAlchemyError, OSError):
+        except (OperationalError, InterfaceError, OSError):
             raise  # the store, not the call
         except Exception as error:  # noqa: BLE001 -- as above
             identifier = found.records[0].call.identifier
@@ -211,15 +218,37 @@ class CallPlacing:
         if current is not None and current.sha256 == sha256:
             if metadata != current.metadata:
                 self._publication.change(current, metadata, list(before.versions))
+                self._tell(document_id, sha256, (current, metadata), ())
                 return UPDATED
             return UNCHANGED
         last = found.origins[-1]
         version = self._version(document_id, merged, metadata, sha256, last.path)
+        told = self._differences(before, call, merged)
         stored = StoredCall(call, records_json(records))
         last.counts.passages += self._write(version, merged.parsed, stored, before)
-        told = self._differences(before, call, merged)
-        self._publication.news += [(document_id, difference) for difference in told]
+        self._tell(document_id, sha256, (current, metadata), told)
         return min((each.kind.value for each in told), key=TELLING.index, default=UPDATED)
+
+    def _tell(
+        self,
+        document_id: str,
+        sha256: str,
+        states: tuple[KnownVersion | None, Metadata],
+        told: Sequence[Difference],
+    ) -> None:
+        """Note the news of a call; to those who could not see it before, all of it is new."""
+        before, now = states
+        shown_to = now.visibility or Visibility.PUBLIC
+        was_shown_to = before.metadata.visibility if before else shown_to
+        both = max(shown_to, was_shown_to or shown_to, key=list(Visibility).index)
+        news = [(both, difference) for difference in told]
+        if both is not shown_to:
+            news.append((shown_to, Difference(NewsKind.NEW)))
+        identifier = now.identifier or document_id
+        self._publication.news += [
+            PendingNews(document_id, identifier, visibility, sha256, difference)
+            for visibility, difference in news
+        ]
 
     def _differences(self, before: _Before, call: Call, merged: Merged) -> list[Difference]:
         """What is new of a call.
@@ -295,8 +324,15 @@ def _metadata(
 
 
 def call_ids(identifier: str) -> tuple[str, str]:
-    """The ids of the document and work of a call; one document holds all its languages."""
-    work = identify(Metadata(identifier=identifier.strip()), "", "")[1]
+    """The ids of the document and work of a call; one document holds all its languages.
+
+    They derive from ``call_key``: what that tells apart has ids of its own, accents too.
+    """
+    key = call_key(identifier)
+    if re.fullmatch(r"[a-z0-9-]{1,80}", key):
+        return key, key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+    work = f"{slug(key)}-{digest}".strip("-")
     return work, work
 
 

@@ -295,7 +295,7 @@ def _keys(entry: Entry) -> list[str]:
 
 
 def _news_key(news: CallNews) -> str:
-    return f"news:{news.id}"
+    return f"news:{news.digest or news.id}"
 
 
 def _reminder_key(entry: Entry) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from lxml import etree, html
 
-from kb.calls.ics import AUTHORITY
+from kb.calls.ics import AUTHORITY, BRUSSELS_TIME, STATUS_ON
 from kb.calls.news import (
     FIELD_NAMES,
     KIND_NAMES,
@@ -154,8 +154,6 @@ def _headline(group: Sequence[CallNews], language: str) -> str:
     return labelled(_CHANGED[language].format(listed), title, language)
 
 
-_STATUS_ON = {"fr": "Statut au", "en": "Status on"}
-_BRUSSELS_TIME = {"fr": "(heure de Bruxelles)", "en": "(Brussels time)"}
 _OFFICIAL = {"fr": "Page officielle", "en": "Official page"}
 
 
@@ -167,11 +165,11 @@ def _content(group: Sequence[FeedItem], now: datetime, language: str) -> str:
     happened = etree.SubElement(body, "ul")
     for item in group:
         etree.SubElement(happened, "li").text = plain(describe(item.news, language))
-    said = labelled(f"{_STATUS_ON[language]} {day_of(now)}", status.reasons[language], language)
+    said = labelled(f"{STATUS_ON[language]} {day_of(now)}", status.reasons[language], language)
     etree.SubElement(body, "p").text = said
     if status.next_deadline is not None:
         due = labelled(FIELD_NAMES["deadlines"][language], moment(status.next_deadline), language)
-        etree.SubElement(body, "p").text = f"{due} {_BRUSSELS_TIME[language]}"
+        etree.SubElement(body, "p").text = f"{due} {BRUSSELS_TIME[language]}"
     if official := web_address(call.url):
         link = etree.SubElement(etree.SubElement(body, "p"), "a", href=official)
         link.text = _OFFICIAL[language]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path  # noqa: TC003 -- Typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,7 @@ DEFAULT_STATUSES = ("open", "forthcoming", "rolling")
 _LANGUAGES = ("fr", "en")
 _NAME = re.compile(
     r"^(?:status|programme|action_type|applicant|country|theme|deadline_(?:after|before)"
-    r"|budget_(?:min|max)|sort|limit|cursor)\b"
+    r"|budget_(?:min|max)|sort|limit|cursor|as_of)\b"
 )
 Values = list[str] | None
 
@@ -136,7 +136,7 @@ def calls(
     )
     spoken = _language(language)
     with opened() as kb:
-        now = moment(kb, as_of)
+        now = _moment(kb, as_of)
         if export is not None:
             _export(kb, asked, now, spoken, export)
             return
@@ -164,7 +164,7 @@ def call(
 
     spoken = _language(language)
     with opened() as kb:
-        hit = kb.finder.one(identifier, EVERYBODY, moment(kb, as_of))
+        hit = kb.finder.one(identifier, EVERYBODY, _moment(kb, as_of))
         if hit is None:
             raise NotFoundError(f"There is no call {identifier!r}. `kb calls` lists them.")
         shown = detail_json(kb, hit, EVERYBODY, spoken)
@@ -206,7 +206,7 @@ def match(
         asked = CallQuery.from_values(values)
     with opened() as kb, _options():
         found = matched(
-            kb, described, asked, visibilities=EVERYBODY, now=moment(kb, as_of), limit=limit
+            kb, described, asked, visibilities=EVERYBODY, now=_moment(kb, as_of), limit=limit
         )
     shown = [match_json(each, spoken) for each in found]
     if as_json:
@@ -240,13 +240,14 @@ def changes(
     show_changes(found, spoken)
 
 
-def moment(kb: KnowledgeBase, as_of: str | None) -> datetime:
+def _moment(kb: KnowledgeBase, as_of: str | None) -> datetime:
     """Now, or noon in Brussels of the day that --as-of names."""
     if as_of is None:
         return kb.clock()
-    from kb.calls.dates import day_starts  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.calls.dates import noon  # noqa: PLC0415 -- keeps `kb --help` quick
 
-    return (day_starts(_day(as_of, "--as-of")) + timedelta(hours=12)).astimezone(UTC)
+    with _options():
+        return noon(_day(as_of, "--as-of"))
 
 
 def _day(text: str, option: str) -> date:

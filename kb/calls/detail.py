@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kb.calls.why import cite_fact
-from kb.shapes import call_detail_json
+from kb.shapes import call_detail_json, call_text_json
 
 if TYPE_CHECKING:
     from kb.bootstrap import KnowledgeBase
@@ -31,4 +31,7 @@ def detail_json(
     """A call as every door shows it in full."""
     generation = kb.record.current_id() or 0
     history = kb.calls.news(generation, visibilities, document_ids=[hit.document.id])
-    return call_detail_json(hit, language, cited_facts(kb, hit), history)
+    pages = kb.record.page_texts_of(hit.document)
+    return call_detail_json(hit, language, cited_facts(kb, hit), history) | {
+        "pages": [call_text_json(hit.document, *page) for page in pages]
+    }

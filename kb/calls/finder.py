@@ -69,13 +69,15 @@ class CallHit:
 class CallPage:
     """One page of calls. ``total`` and ``facets`` are those of the filters, whatever the ranking.
 
-    ``next`` is the cursor of the page after, or nothing.
+    ``next`` is the cursor of the page after, or nothing. ``near`` says that a call shown uses a
+    word of the question, or that there was no question.
     """
 
     total: int
     facets: dict[str, dict[str, int]]
     next: str | None
     hits: tuple[CallHit, ...]
+    near: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class CallFinder:
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit is {limit}; it must lie between 1 and {MAX_LIMIT}.")
         ranking = asked.order is Sort.RELEVANCE and bool(asked.query.strip())
-        start = read_cursor(cursor, asked.order, len(_phases(asked.order, 0)))
+        start = read_cursor(cursor, asked.order, len(_phases(asked.order, 0)), asked.digest)
         if start is not None and start.phase == RANKING and not ranking:
             raise UsageError("cursor is of a question: ask for the first page again.")
         with self._generations.current() as view:
@@ -148,11 +150,14 @@ class CallFinder:
             entries = list(islice(self._entries(asked, found, start), limit + 1))
             shown = entries[:limit]
             facets = _facets(view.index, filters)
+            hits = self._hits(asked, found, shown, now)
+            said = Asked(asked.query) if asked.query.strip() else None
             return CallPage(
                 total=_total(facets["status"], asked.status),
                 facets=facets,
-                next=shown[-1].cursor.text() if len(entries) > limit else None,
-                hits=self._hits(asked, found, shown, now),
+                next=shown[-1].cursor.text(asked.digest) if len(entries) > limit else None,
+                hits=hits,
+                near=said is None or any(said.is_said(hit) for hit in hits),
             )
 
     def all(

@@ -166,7 +166,7 @@ def _event(item: CalendarCall, placed: Placed, telling: _Telling) -> Event:
     label = _label(call, place, language)
     addresses = [web_address(call.url), web_address(telling.url_of(item.document_id))]
     lines = [
-        f"{labelled(label, moment(at), language)} {_BRUSSELS_TIME[language]}",
+        f"{labelled(label, moment(at), language)} {BRUSSELS_TIME[language]}",
         *_described(call, telling.now, language),
         *filter(None, addresses),
     ]
@@ -200,13 +200,13 @@ def _start(at: datetime) -> datetime:
     return local.astimezone(UTC) if local.fold else local
 
 
-_BRUSSELS_TIME = {"fr": "(heure de Bruxelles)", "en": "(Brussels time)"}
+BRUSSELS_TIME = {"fr": "(heure de Bruxelles)", "en": "(Brussels time)"}
 _FIRST_STAGE = {"fr": "Date limite, première étape", "en": "Deadline, first stage"}
 _LATER_STAGE = {
     "fr": "Date limite, étape suivante (sur invitation)",
     "en": "Deadline, next stage (by invitation)",
 }
-_STATUS_ON = {"fr": "Statut au", "en": "Status on"}
+STATUS_ON = {"fr": "Statut au", "en": "Status on"}
 _IDENTIFIER = {"fr": "Identifiant", "en": "Identifier"}
 _SHARED: Words = {"fr": "(partagé entre plusieurs sujets)", "en": "(shared by several topics)"}
 
@@ -222,7 +222,7 @@ def _label(call: Call, place: int, language: str) -> str:
 
 def _described(call: Call, now: datetime, language: str) -> Iterator[str]:
     reason = status_at(call, now).reasons[language]
-    yield labelled(f"{_STATUS_ON[language]} {day_of(now)}", reason, language)
+    yield labelled(f"{STATUS_ON[language]} {day_of(now)}", reason, language)
     if programme := plain(call.programme or ""):
         yield labelled(FIELD_NAMES["programme"][language], programme, language)
     yield labelled(_IDENTIFIER[language], plain(call.identifier), language)

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from kb.calls.dates import brussels_day
-from kb.calls.query import CallQuery
+from kb.calls.news import NewsKind
+from kb.calls.query import MOST_CALLS, CallQuery
+from kb.model import CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 # A deadline is near, and told of, from here on.
 REMINDER = timedelta(days=7)
-MOST = 20_000
+_ENDINGS = {NewsKind.CLOSED, NewsKind.GONE}
 
 
 class Finder(Protocol):
@@ -85,7 +87,9 @@ class Matches:
         return self._news[asked]
 
     def found(self, search: SavedSearch, *, near: bool) -> dict[str, Call]:
-        """The calls that a search finds, by document id.
+        """The calls that a search finds, by document id, as it is meant by who follows it.
+
+        Where it names no status and calls have ended, those that are over are among them.
 
         ``near`` says that those with a deadline within ``REMINDER`` will do: without news, most
         runs look for nothing else.
@@ -94,8 +98,16 @@ class Matches:
             UsageError: Its query can't be understood any more.
         """
         query = replace(CallQuery.from_values(search.query), sort=None)
+        followed = query.followed()
         if near and not query.query.strip():
-            query = self._narrowed(query)
+            followed = self._narrowed(followed)
+        found = self._matching(search, followed)
+        if not query.status and any(each.kind in _ENDINGS for each in self.news(search)):
+            over = replace(query, status=(CallStatus.CLOSED,))
+            found = {**self._matching(search, over), **found}
+        return found
+
+    def _matching(self, search: SavedSearch, query: CallQuery) -> dict[str, Call]:
         if self._shelf.generation is None or _is_empty(query):
             return {}
         asked = (search.visibility, json.dumps(query.as_values(), sort_keys=True))
@@ -120,7 +132,7 @@ class Matches:
         )
 
     def _read(self, query: CallQuery, visibilities: tuple[Visibility, ...]) -> dict[str, Call]:
-        hits = self._shelf.finder.matches(query, visibilities, self.now, MOST)
+        hits = self._shelf.finder.matches(query, visibilities, self.now, MOST_CALLS)
         return {hit.document.id: hit.call for hit in hits}
 
 

@@ -58,7 +58,8 @@ class Difference:
 class CallNews:
     """A piece of news of a call, as it is kept: a ``Difference`` with its call and moment.
 
-    ``id`` is null until it is stored. ``title`` is the call's after the change.
+    ``id`` is null until it is stored. ``title`` is the call's after the change. ``digest`` is the
+    same for the same change, also when it is found again after a rollback.
     """
 
     id: int | None
@@ -70,6 +71,7 @@ class CallNews:
     field: str | None = None
     before: str | None = None
     after: str | None = None
+    digest: str = ""
 
 
 def compare(

@@ -6,6 +6,8 @@ another text lists, ``ANY`` for all.
 
 from __future__ import annotations
 
+from functools import cache
+
 EU, ASSOCIATED, ANY = "EU", "ASSOCIATED", "ANY"
 _STATES = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE"
 MEMBER_STATES = frozenset(_STATES.split())
@@ -17,6 +19,20 @@ def country_code(text: str) -> str:
     """A country code as calls hold it: capitals, and ISO 3166 where the Commission differs."""
     code = text.strip().upper()
     return _ALSO.get(code, code)
+
+
+@cache
+def _codes() -> frozenset[str]:
+    """The codes of countries, as the Unicode Locale Data has them."""
+    from babel import Locale  # noqa: PLC0415 -- takes a moment, and few searches need it
+
+    known = {str(code) for code in Locale("en").territories if len(str(code)) == len("FR")}
+    return frozenset(known - {"EZ", "UN", "QO", "XA", "XB", "ZZ"} | {EU})
+
+
+def is_country(code: str) -> bool:
+    """Whether a code, as ``country_code`` gives it, is that of a country or the Union."""
+    return code in _codes()
 
 
 def accepting(country: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_DESCRIPTION = 5000
 MAX_AIMS = 20
 MAX_PROFILE = 64 * 1024  # bytes of a file
-_MOST_MONEY = 10**12
+MAX_MONEY = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Profile:
             raise UsageError(f"{where}: country is {told}; write it as two letters, such as FR.")
         for name in ("budget_eur", "grant_min_eur", "grant_max_eur", "partners_count"):
             number = getattr(self, name)
-            if number is not None and not 0 <= number <= _MOST_MONEY:
+            if number is not None and not 0 <= number <= MAX_MONEY:
                 told = shown(number)
                 raise UsageError(f"{where}: {name} is {told}; it must lie between 0 and 10^12.")
         low, high = self.grant_min_eur, self.grant_max_eur

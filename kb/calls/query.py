@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields
+import json
+import zlib
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime  # noqa: TC003 -- pydantic reads dataclass fields at run time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from kb.calls.places import ANY, ASSOCIATED, country_code
+from kb.calls.places import ANY, ASSOCIATED, country_code, is_country
 from kb.errors import UsageError
 from kb.model import Applicant, CallFilters, CallStatus, Filters
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 MAX_TEXT = 1000
 MAX_VALUES = 50
 MAX_MONEY = 10**15
+# A table, feed or digest looks at every result up to so many; more than Excel opens gladly.
+MOST_CALLS = 20_000
+# What somebody is told of who follows a query that names no status.
+FOLLOWED = (CallStatus.OPEN, CallStatus.FORTHCOMING)
 
 
 class Sort(StrEnum):
@@ -95,7 +100,7 @@ class CallQuery:
             if len(found) > MAX_VALUES or any(len(value) > MAX_TEXT for value in found):
                 raise UsageError(f"{name} has too many or too long values; at most {MAX_VALUES}.")
         for country in self.country:
-            if country not in {ANY, ASSOCIATED} and not _COUNTRY.fullmatch(country_code(country)):
+            if country not in {ANY, ASSOCIATED} and not is_country(country_code(country)):
                 raise UsageError(
                     f"country is {shown(country)}; write it as a code of two letters, such as FR."
                 )
@@ -108,9 +113,18 @@ class CallQuery:
         _check_order("deadline", self.deadline_after, self.deadline_before, "after", "before")
 
     @property
+    def digest(self) -> int:
+        """A number that tells this query from others, for what belongs to it."""
+        return zlib.crc32(json.dumps(self.as_values(), sort_keys=True).encode())
+
+    @property
     def order(self) -> Sort:
         """The order that is meant."""
         return self.sort or (Sort.RELEVANCE if self.query.strip() else Sort.DEADLINE)
+
+    def followed(self) -> CallQuery:
+        """The same as it is meant in calendars, feeds and digests, which follow what comes."""
+        return self if self.status else replace(self, status=FOLLOWED)
 
     def filters(self, now: datetime, visibilities: tuple[Visibility, ...]) -> Filters:
         """The same as the index takes it, at a moment and for a caller."""
@@ -133,7 +147,6 @@ class CallQuery:
 _LISTS = ("status", "programme", "action_type", "applicant", "country", "theme")
 # A programme's or theme's own name may hold a comma; codes never do.
 _WITH_COMMAS = ("status", "applicant", "country")
-_COUNTRY = re.compile("[A-Z]{2}")
 _QUERY = TypeAdapter(CallQuery)
 _LONGEST_SHOWN = 100
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from kb.calls.news import BETWEEN, FIELD_NAMES, describe, euros, in_words, labelled
 from kb.calls.status import day_of
 from kb.index.conditions import UNKNOWN
+from kb.model import CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,8 @@ _WORDS = {
         "against": "Attention",
         "none": "Aucun appel.",
         "unchanged": "Rien n'a changé.",
+        "far": "Aucun de ces appels n'emploie les mots de la question : ce sont les plus proches.",
+        "soon": "dont {} dans les 30 jours",
         "changes": ("Date", "Appel", ""),
         "said": ("Ce que disent les textes", "Historique"),
     },
@@ -58,6 +61,8 @@ _WORDS = {
         "against": "Mind",
         "none": "No calls.",
         "unchanged": "Nothing has changed.",
+        "far": "None of these calls uses the words of the question: they are the nearest.",
+        "soon": "{} of them within 30 days",
         "changes": ("Date", "Call", ""),
         "said": ("What the texts say", "History"),
     },
@@ -82,23 +87,54 @@ _DETAIL = (
 )
 
 
+# What people look for first: that it is not known is worth a row.
+_ASKED_FOR = ("opens", "budget", "grant_max", "applicants", "countries", "cofinancing")
+
+
 def show_page(page: CallPage, language: str) -> None:
     """Print a page of calls, how many there are of each status, and how to go on."""
     console, words = Console(), _WORDS[language]
     one, several = words["calls"]
-    table = Table(
-        *words["headers"],
-        title=f"{page.total} {one if page.total == 1 else several}",
-        show_lines=True,
-    )
+    table = Table(title=f"{page.total} {one if page.total == 1 else several}", show_lines=True)
+    for header in words["headers"]:
+        table.add_column(str(header), overflow="fold")  # identifiers are to be copied
     for hit in page.hits:
         table.add_row(*(escape(cell) for cell in _cells(hit, language)))
-    console.print(table)
-    counts = {name: count for name, count in page.facets["status"].items() if count}
-    console.print(" · ".join(f"{STATUS_NAMES[language][name]} {n}" for name, n in counts.items()))
+    if page.hits:
+        console.print(table)
+    if not page.hits:
+        console.print(words["none"])
+        return
+    console.print(_statuses(page, language))
+    if not page.near:
+        console.print(words["far"])
     if page.next:
         told = labelled(str(words["next"]), f"--cursor {page.next}", language)
         console.print(told, soft_wrap=True)
+
+
+def _statuses(page: CallPage, language: str) -> str:
+    """The counts by status; those that close soon are among the open ones."""
+    counts = dict(page.facets["status"])
+    soon = counts.pop(CallStatus.CLOSING_SOON.value, 0)
+    parts = []
+    for name, count in counts.items():
+        if count:
+            among = name == CallStatus.OPEN.value and soon
+            told = f" ({str(_WORDS[language]['soon']).format(soon)})" if among else ""
+            parts.append(f"{STATUS_NAMES[language][name]} {count}{told}")
+    return " · ".join(parts)
+
+
+def _who(hit: CallHit, language: str) -> str:
+    """Who may apply and from where, as far as is known."""
+    return " · ".join(
+        labelled(FIELD_NAMES[name][language], in_words(name, value or None, language), language)
+        for name, value in (
+            ("applicants", BETWEEN.join(hit.call.applicants)),
+            ("countries", BETWEEN.join(hit.call.countries)),
+        )
+    )
 
 
 def _cells(hit: CallHit, language: str) -> tuple[str, ...]:
@@ -112,7 +148,8 @@ def _cells(hit: CallHit, language: str) -> tuple[str, ...]:
     elif call.deadlines:
         deadline = day_of(call.deadlines[-1])
     state = STATUS_NAMES[language][status.status.value]
-    return (f"{call.title}\n{named}{quotes}", state, deadline, _per_project(hit, language))
+    who = _who(hit, language)
+    return (f"{call.title}\n{named}\n{who}{quotes}", state, deadline, _per_project(hit, language))
 
 
 def _per_project(hit: CallHit, language: str) -> str:
@@ -141,6 +178,9 @@ def show_detail(shown: dict[str, Any], language: str) -> None:
             FIELD_NAMES[field][language], in_words(field, fact["value"], language), language
         )
         console.print(escape(f"{named} — {_quoted(fact['citation'])}"))
+    for page in shown["pages"][:1]:
+        console.print(f"[bold]{escape(page['label'] or '')}[/]")
+        console.print(escape(page["text"]))
     if shown["history"]:
         console.print(f"[bold]{history}[/]")
     for news in shown["history"]:
@@ -150,7 +190,7 @@ def show_detail(shown: dict[str, Any], language: str) -> None:
 def _told(name: str, shown: dict[str, Any], language: str) -> str:  # noqa: PLR0911 -- one a kind of field
     value = shown[name]
     if value in (None, [], "", [UNKNOWN]):
-        return ""
+        return in_words(name, None, language) if name in _ASKED_FOR else ""
     if name == "status":
         return f"{STATUS_NAMES[language][value]}\n{shown['status_reason']}"
     if name == "opens":
@@ -196,6 +236,7 @@ def show_changes(found: Sequence[CallNews], language: str) -> None:
         return
     table = Table(*words["changes"])
     for news in found:
-        name = f"{news.identifier}\n{news.title}"
-        table.add_row(f"{news.at:%Y-%m-%d}", escape(name), escape(describe(news, language)))
+        table.add_row(
+            f"{news.at:%Y-%m-%d}", escape(news.identifier), escape(describe(news, language))
+        )
     console.print(table)

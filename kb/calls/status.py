@@ -87,11 +87,12 @@ def status_at(call: Call, now: datetime) -> Status:
         return Status(status, reasons=_over(call, usable[-1]))
     if call.opens is not None and call.opens.replace(microsecond=0) > now:
         return Status(CallStatus.FORTHCOMING, coming, days, _opens(call, call.opens))
-    if call.opens is None and said_status(call) == SAID_FORTHCOMING:
+    # Whatever a source once announced: with its deadline this near, a call takes applications.
+    near = days is not None and days <= SOON_DAYS
+    if call.opens is None and said_status(call) == SAID_FORTHCOMING and not near:
         return Status(CallStatus.FORTHCOMING, coming, days, _announced(call))
     if coming is not None and days is not None:
-        soon = days <= SOON_DAYS
-        status = CallStatus.CLOSING_SOON if soon else CallStatus.OPEN
+        status = CallStatus.CLOSING_SOON if near else CallStatus.OPEN
         return Status(status, coming, days, _running(call, coming, days))
     return _undated(call)
 

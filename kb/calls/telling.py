@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kb.calls.atom import FeedItem, feed
+from kb.calls.atom import TAG, FeedItem, feed
 from kb.calls.export import to_csv, to_jsonl, to_xlsx
 from kb.calls.ics import CalendarCall, calendar, dropped
 from kb.calls.news import NewsKind
+from kb.calls.query import MOST_CALLS
 from kb.errors import UsageError
 from kb.model import CallStatus
 from kb.shapes import call_hit_json
@@ -24,14 +27,14 @@ if TYPE_CHECKING:
     from kb.calls.query import CallQuery
     from kb.model import Call, Document, Visibility
 
-# A table holds every result up to so many; more than Excel opens gladly.
-MOST = 20_000
-# A calendar with more events is none that anybody reads.
-MOST_EVENTS = 2_000
+# A larger calendar is none that anybody reads. The limit counts calls, each of which may have
+# several events.
+MOST_EVENTS = 1_000
 MOST_ENTRIES = 100
+# News that are looked through for those entries, newest first.
+MOST_NEWS = 5_000
 # How long a withdrawn call stays in a calendar as cancelled, and news in a feed.
 REMEMBERED = timedelta(days=90)
-FOLLOWED = (CallStatus.OPEN, CallStatus.FORTHCOMING)
 _ENDINGS = {NewsKind.CLOSED, NewsKind.GONE}
 _NAMES = {"fr": "Appels à projets", "en": "Calls for proposals"}
 MEDIA_TYPES = {
@@ -75,25 +78,22 @@ def written(kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str) ->
     if form not in MEDIA_TYPES:
         raise UsageError(f"Calls can't be written as {form!r}; choose {', '.join(MEDIA_TYPES)}.")
     if form == "ics":
-        return _calendar(kb, _followed(asked), telling)
+        return _calendar(kb, asked.followed(), telling)
     if form == "atom":
-        return _feed(kb, _followed(asked), telling)
-    hits = kb.finder.all(asked, telling.visibilities, telling.now, MOST)
+        return _feed(kb, asked.followed(), telling)
+    hits = kb.finder.all(asked, telling.visibilities, telling.now, MOST_CALLS)
     shown = [call_hit_json(hit, telling.language) for hit in hits]
     if form == "csv":
         return to_csv(shown, telling.language)
     return to_xlsx(shown, telling.language) if form == "xlsx" else to_jsonl(shown)
 
 
-def _followed(asked: CallQuery) -> CallQuery:
-    return asked if asked.status else replace(asked, status=FOLLOWED)
-
-
 def _calendar(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     hits = kb.finder.matches(asked, telling.visibilities, telling.now, MOST_EVENTS)
     hits = [*hits, *_withdrawn(kb, asked, telling)]
     generation = kb.record.current_id() or 0
-    earlier = kb.calls.earlier(generation, [hit.document.id for hit in hits])
+    ids = [hit.document.id for hit in hits]
+    earlier = kb.calls.earlier(generation, ids, telling.visibilities)
     return calendar(
         [_event(hit.document, hit.call, earlier.get(hit.document.id, [])) for hit in hits],
         telling.now,
@@ -134,7 +134,7 @@ def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     ][-MOST_ENTRIES:]
     return feed(
         items,
-        feed_id=telling.self_url or "urn:operation-milliard:calls",
+        feed_id=_feed_id(asked, telling),
         self_url=telling.self_url,
         title=telling.title,
         updated=max((item.news.at for item in items), default=_begun(telling.now)),
@@ -144,8 +144,15 @@ def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     )
 
 
+def _feed_id(asked: CallQuery, telling: Telling) -> str:
+    """What names a feed wherever it is read: addresses change, and may hold a secret."""
+    said = [asked.as_values(), telling.language, sorted(telling.visibilities)]
+    mark = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+    return f"{TAG}/feed/{mark}"
+
+
 def _matching(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> dict[str, CallHit]:
-    found = kb.finder.matches(asked, telling.visibilities, telling.now, MOST)
+    found = kb.finder.matches(asked, telling.visibilities, telling.now, MOST_CALLS)
     return {hit.document.id: hit for hit in found}
 
 
@@ -154,7 +161,7 @@ def _news(kb: KnowledgeBase, telling: Telling) -> list[CallNews]:
     if generation is None:
         return []
     since = telling.now - REMEMBERED
-    return kb.calls.news(generation, telling.visibilities, since=since)
+    return kb.calls.news(generation, telling.visibilities, since=since, newest=MOST_NEWS)
 
 
 def _begun(now: datetime) -> datetime:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST = 2
 # A second sentence is shown if it says this share of what the first says.
 _WORTH_SHOWING = 0.6
+_LONGEST = 600  # characters
 # A footnote of the text: it begins with its number, or holds an address.
 _NOTE = re.compile(r"^\s*\[\d+\]|https?://")
 
@@ -114,11 +115,11 @@ def _held(passage: Passage, quote: Quotable, weights: Mapping[int, float]) -> se
 
 
 def _quotes(passage: Passage) -> list[Quotable]:
-    """What of a passage can speak for its call; footnotes where there is nothing else."""
+    """What of a passage can speak for its call: no footnotes, and page-long lists if need be."""
     if not is_evidence(passage):
         return []
-    quotes = quotable(passage)
-    return [quote for quote in quotes if not _NOTE.search(quote.text(passage))] or quotes
+    quotes = [quote for quote in quotable(passage) if not _NOTE.search(quote.text(passage))]
+    return [quote for quote in quotes if len(quote.text(passage)) <= _LONGEST] or quotes
 
 
 def cite_hits(record: Record, why: Why, hits: Sequence[Hit]) -> dict[str, tuple[Citation, ...]]:
@@ -127,9 +128,15 @@ def cite_hits(record: Record, why: Why, hits: Sequence[Hit]) -> dict[str, tuple[
         (hit.document, hit.passage, spans, quote.text(hit.passage))
         for hit in hits
         for quote in why.sentences(hit.passage)
+        if not _is_title(quote.text(hit.passage), hit.document)
         if (spans := tuple(s for part in quote.parts for s in quote_spans(hit.passage, *part)))
     ]
     return _verified(record, wanted)
+
+
+def _is_title(text: str, document: Document) -> bool:
+    """Whether a quote says no more than the title that stands above it."""
+    return " ".join(text.split()).strip(" .") in " ".join(document.title.split())
 
 
 def cite_fact(

@@ -156,10 +156,11 @@ def _status(status: CallStatus, now: float, horizon: float) -> Condition:
     withdrawn, passed = OneOf("marks", (WITHDRAWN,)), Between("closes", lte=now)
     others = OneOf("marks", (CUT_OFFS_MISSING,))
     coming, undated = Between("closes", gt=now), Missing("closes")
+    near = Between("deadlines", gt=now, lt=horizon)
     ahead = Either(
         (
             Between("opens", gt=now),
-            Every((Missing("opens"), OneOf("said", (SAID_FORTHCOMING,)))),
+            Every((Missing("opens"), OneOf("said", (SAID_FORTHCOMING,)), Neither((near,)))),
         )
     )
     rolling, said_closed = OneOf("marks", (ROLLING,)), OneOf("said", (SAID_CLOSED,))
@@ -172,8 +173,7 @@ def _status(status: CallStatus, now: float, horizon: float) -> Condition:
         case CallStatus.OPEN:
             return Every((coming, Neither((withdrawn, ahead))))
         case CallStatus.CLOSING_SOON:
-            soon = Between("deadlines", gt=now, lt=horizon)
-            return Every((coming, soon, Neither((withdrawn, ahead))))
+            return Every((coming, near, Neither((withdrawn, ahead))))
         case CallStatus.ROLLING:
             return Every((undated, rolling, Neither((withdrawn, ahead))))
         case CallStatus.UNKNOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, select
 
+from kb.calls.identity import call_key
 from kb.calls.news import CallNews, NewsKind
 from kb.model import Call
 from kb.record import rows
@@ -44,6 +46,27 @@ class StoredCall:
 
     call: Call
     records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PendingNews:
+    """What is about to be told of a call: what differs, and who may see both of its states.
+
+    ``sha256`` is that of the version that the change led to.
+    """
+
+    document_id: str
+    identifier: str
+    visibility: Visibility
+    sha256: str
+    difference: Difference
+
+    @property
+    def digest(self) -> str:
+        """What tells this change from any other, also when a rollback has it found again."""
+        told = self.difference
+        said = (self.document_id, self.sha256, told.kind.value, told.field, told.before, told.after)
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +111,6 @@ COVERED = (
 )
 
 
-def call_key(identifier: str) -> str:
-    """The key under which records of several sources are one call."""
-    return identifier.strip().casefold()
-
-
 def call_of(text: str) -> Call:
     """The call that a row of ``calls`` keeps."""
     return _CALL.validate_json(text)
@@ -127,23 +145,23 @@ def stored_call(connection: Connection, version_key: int) -> StoredCall | None:
 
 
 def write_news(
-    connection: Connection,
-    generation: int,
-    at: datetime,
-    told: Iterable[tuple[str, Difference]],
+    connection: Connection, generation: int, at: datetime, told: Iterable[PendingNews]
 ) -> None:
     """Write what changed of each document, in the order given."""
     values = [
         {
             "generation": generation,
-            "document_id": document_id,
+            "document_id": pending.document_id,
+            "identifier": pending.identifier,
+            "visibility": pending.visibility,
+            "digest": pending.digest,
             "at": rows.naive(at),
-            "kind": difference.kind,
-            "field": difference.field,
-            "before": difference.before,
-            "after": difference.after,
+            "kind": pending.difference.kind,
+            "field": pending.difference.field,
+            "before": pending.difference.before,
+            "after": pending.difference.after,
         }
-        for document_id, difference in told
+        for pending in told
     ]
     if values:
         connection.execute(insert(call_news), values)
@@ -221,7 +239,9 @@ class CallRecords:
         with self._engine.connect() as connection:
             return next(iter(_with_calls(connection, query)), None)
 
-    def earlier(self, generation: int, document_ids: Sequence[str]) -> dict[str, list[Call]]:
+    def earlier(
+        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+    ) -> dict[str, list[Call]]:
         """The calls of the versions before the current ones, oldest first, by document id."""
         found: dict[str, list[Call]] = {}
         query = (
@@ -229,6 +249,7 @@ class CallRecords:
             .join(members, members.c.version_key == versions.c.key)
             .join(calls, calls.c.version_key == versions.c.key)
             .where(members.c.generation == generation, members.c.current.is_(False))
+            .where(members.c.visibility.in_(list(visibilities)))
             .order_by(versions.c.number)
         )
         with self._engine.connect() as connection:
@@ -270,7 +291,7 @@ class CallRecords:
             if (listed := [each for each in call.sources if each.name == source and not each.gone])
         ]
 
-    def news(
+    def news(  # noqa: PLR0913 -- each narrows on its own
         self,
         generation: int,
         visibilities: Collection[Visibility] | None,
@@ -278,8 +299,12 @@ class CallRecords:
         since: datetime | None = None,
         after_id: int | None = None,
         document_ids: Collection[str] | None = None,
+        newest: int | None = None,
     ) -> list[CallNews]:
-        """What changed in calls that can be seen, in the order in which it was found."""
+        """What changed in calls, in the order in which it was found; the ``newest`` of it.
+
+        News may be read by whoever might see both states of the call that it tells of.
+        """
         query = _news(generation, visibilities)
         if since is not None:
             query = query.where(call_news.c.at >= rows.naive(since))
@@ -288,7 +313,8 @@ class CallRecords:
         if document_ids is not None:
             query = query.where(call_news.c.document_id.in_(document_ids))
         with self._engine.connect() as connection:
-            return [_news_of(row) for row in connection.execute(query.order_by(call_news.c.id))]
+            found = connection.execute(query.order_by(call_news.c.id.desc()).limit(newest)).all()
+        return [_news_of(row) for row in reversed(found)]
 
     def newest_news(self) -> int:
         """The number of the latest news; whoever begins to listen hears what comes after it."""
@@ -347,12 +373,13 @@ def _checked(row: Row[Any], checked: Mapping[tuple[str, str], datetime]) -> Call
 
 def _news(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
     query = (
-        select(call_news, versions.c.title, calls.c.call)
+        select(call_news, versions.c.title)
         .join(versions, versions.c.document_id == call_news.c.document_id)
         .join(members, members.c.version_key == versions.c.key)
-        .join(calls, calls.c.version_key == versions.c.key)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(
+            # A run may publish meanwhile: its news are for whoever reads its generation.
+            call_news.c.generation <= generation,
             members.c.generation == generation,
             members.c.current,
             documents.c.removed.is_(None),
@@ -360,19 +387,20 @@ def _news(generation: int, visibilities: Collection[Visibility] | None) -> Selec
     )
     if visibilities is None:
         return query
-    return query.where(members.c.visibility.in_(list(visibilities)))
+    seen = list(visibilities)
+    return query.where(members.c.visibility.in_(seen), call_news.c.visibility.in_(seen))
 
 
 def _news_of(row: Row[Any]) -> CallNews:
-    call = call_of(row.call)
     return CallNews(
         id=row.id,
         document_id=row.document_id,
-        identifier=call.identifier,
+        identifier=row.identifier,
         title=row.title,
         at=row.at.replace(tzinfo=UTC),
         kind=NewsKind(row.kind),
         field=row.field,
         before=row.before,
         after=row.after,
+        digest=row.digest,
     )

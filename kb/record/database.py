@@ -24,7 +24,11 @@ def open_database(url: str) -> Engine:
         StoreError: The database can't be opened, or was written by another version of the schema.
     """
     try:
-        engine = create_engine(make_url(url), pool_pre_ping=True)
+        engine = create_engine(
+            make_url(url),
+            pool_pre_ping=True,
+            hide_parameters=True,  # an error goes into logs, and what is kept may be an address
+        )
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
         schema.metadata.create_all(engine)

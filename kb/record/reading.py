@@ -194,6 +194,17 @@ class Record:
             found = connection.execute(query).first()
         return None if found is None else (rows.document_of(row), rows.page_of(found))
 
+    def page_texts_of(self, document: Document) -> list[tuple[int, str | None, str]]:
+        """The number, label and text of every page or section of a version, in order."""
+        query = (
+            select(pages.c.number, pages.c.label, pages.c.text)
+            .join(versions, versions.c.key == pages.c.version_key)
+            .where(versions.c.document_id == document.id, versions.c.number == document.version)
+            .order_by(pages.c.number)
+        )
+        with self.engine.connect() as connection:
+            return [(row.number, row.label, row.text) for row in connection.execute(query)]
+
     def passages(self, document: Document) -> list[Passage]:
         """The passages of a version, in reading order."""
         query = select(versions).where(

@@ -195,6 +195,11 @@ call_news = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("generation", Integer, nullable=False),
     Column("document_id", ForeignKey("documents.id"), nullable=False, index=True),
+    Column("identifier", String(300), nullable=False),
+    # Who may read it: whoever might see both states, since it tells of both.
+    Column("visibility", String(16), nullable=False),
+    # The same for the same change, also when it is found again after a rollback.
+    Column("digest", String(64), nullable=False),
     Column("at", DateTime, nullable=False, index=True),
     Column("kind", String(16), nullable=False),
     Column("field", String(64)),

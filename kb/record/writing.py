@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Select
 
-    from kb.calls.news import Difference
     from kb.model import Document, Metadata, Page, Passage, Visibility
-    from kb.record.calls import StoredCall
+    from kb.record.calls import PendingNews, StoredCall
 
 KEPT_GENERATIONS = 3
 
@@ -282,7 +281,7 @@ class Draft:
         changed: Mapping[int, Metadata],
         restored: Sequence[str],
         narrowed: Mapping[str, Visibility],
-        news: Sequence[tuple[str, Difference]] = (),
+        news: Sequence[PendingNews] = (),
     ) -> list[int]:
         """Make this generation current, with changed metadata, in one transaction.
 

@@ -216,7 +216,8 @@ def test_a_cursor_that_is_not_ours_is_refused(
         encoded(["deadline", 0, 0, "not an id"]),
         encoded(["deadline", 0, 0, 7]),
         encoded([0, 1774800000, ["abcdef12"]]),
-        Cursor(Sort.BUDGET, 0, 777, ID).text(),
+        Cursor(Sort.BUDGET, 0, 777, ID).text(CallQuery().digest),
+        Cursor(Sort.DEADLINE, 0, 777, ID).text(CallQuery(query="ladders").digest),
     ],
 )
 def test_cursors_of_another_kind_are_refused(paged: KnowledgeBase, cursor: str) -> None:

@@ -469,3 +469,73 @@ def test_the_moments_that_are_kept_are_aware(kb: KnowledgeBase) -> None:
     moments = [call.opens, call.first_seen, *call.deadlines, *(s.checked for s in call.sources)]
     assert all(moment and moment.tzinfo for moment in moments)
     assert [moment for moment in call.deadlines if moment.astimezone(UTC) == SPRING] != []
+
+
+PUBLIC = (Visibility.PUBLIC,)
+
+
+def _news(kb: KnowledgeBase, visibilities: tuple[Visibility, ...]) -> list[str]:
+    generation = kb.record.current_id() or 0
+    return [each.kind.value for each in kb.calls.news(generation, visibilities)]
+
+
+def test_what_was_hidden_is_not_told_when_a_call_is_opened_to_more(kb: KnowledgeBase) -> None:
+    """They hear of a new call, not of what it was; its hidden deadlines are in no calendar."""
+    hidden = made(title="Secret draft", budget=111, deadlines=(brussels("2026-05-01"),))
+    take(kb, [hidden], Visibility.COALITION)
+    shown = made(budget=222)
+    take(kb, [record(shown, checked=_later())], Visibility.PUBLIC)
+    generation = kb.record.current_id() or 0
+    assert _news(kb, PUBLIC) == ["new"]
+    assert "Secret draft" not in repr(kb.calls.news(generation, PUBLIC))
+    [document] = kb.calls.of(generation, ["ladder-2026-01"], PUBLIC)
+    assert kb.calls.earlier(generation, [document], PUBLIC) == {}
+    assert kb.calls.earlier(generation, [document], EVERYBODY)
+    assert {"new", "changed"} <= set(_news(kb, EVERYBODY))
+
+
+def test_a_call_that_is_opened_to_more_people_is_new_to_them(kb: KnowledgeBase) -> None:
+    """Nothing else of it has changed, and nobody could have told them before."""
+    take(kb, [made()], Visibility.INTERNAL)
+    assert _news(kb, PUBLIC) == []
+    take(kb, [made()], Visibility.PUBLIC)
+    assert _news(kb, PUBLIC) == ["new"]
+
+
+def test_news_belong_to_their_generation(kb: KnowledgeBase) -> None:
+    """Whoever reads an older generation does not skip what a newer one tells."""
+    take(kb, [made()])
+    older = kb.record.current_id() or 0
+    take(kb, [record(made(budget=5), checked=_later())])
+    assert len(kb.calls.news(older, PUBLIC)) == 1
+    assert len(kb.calls.news(kb.record.current_id() or 0, PUBLIC)) == 2
+
+
+def test_a_change_that_is_found_again_after_a_rollback_is_the_same(kb: KnowledgeBase) -> None:
+    """Whoever was told of it is not told again."""
+    take(kb, [made()])
+    again = record(made(budget=5), checked=_later())
+    take(kb, [again])
+    generation = kb.record.current_id() or 0
+    before = [each.digest for each in kb.calls.news(generation, PUBLIC)]
+    maintenance.rollback(kb)
+    take(kb, [again])
+    after = [each.digest for each in kb.calls.news(kb.record.current_id() or 0, PUBLIC)]
+    assert after == before
+
+
+@pytest.mark.parametrize(("one", "other"), [("ÉTÉ-2026", "ETE-2026"), ("a:b", "a-b")])
+def test_identifiers_that_differ_are_two_calls(kb: KnowledgeBase, one: str, other: str) -> None:
+    """Only case makes no difference."""
+    take(kb, [made(one), made(other)])
+    assert {_call(kb, one).identifier, _call(kb, other).identifier} == {one, other}
+    assert len(_found(kb)) == 2
+
+
+def test_an_identifier_that_is_too_long_is_a_flaw(kb: KnowledgeBase) -> None:
+    """It could be stored nowhere else and asked for at no door; the others are in."""
+    report = take(kb, [made("X" * 301), made()])
+    assert [flaw.problem for flaw in report.counts.flaws] == [
+        "identifier has 301 characters; 1 to 300 are taken"
+    ]
+    assert _found(kb) == ["LADDER-2026-01"]

@@ -348,3 +348,30 @@ def test_evidence_is_a_stretch_of_its_page(parts: list[str]) -> None:
         assert fact.page == 3
         quote = text[fact.start : fact.end]
         assert any(part.startswith(quote) for part in parts)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Applicants must be public bodies such as schools.",
+        "Eligible applicants are, for example, associations.",
+        "Peuvent candidater les associations, notamment les clubs.",
+    ],
+)
+def test_examples_of_who_may_apply_are_no_list(sentence: str) -> None:
+    """Whoever is not among them may apply too, and the filter would leave them out."""
+    language = "fr" if sentence.startswith("Peuvent") else "en"
+    found = facts_of([Page(1, sentence)], language)
+    assert [fact for fact in found if fact.field == "applicants"] == []
+
+
+def test_an_associated_country_counts_and_a_list_of_some_does_not() -> None:
+    """Of those that are named none but they may apply."""
+    every = "Applicants must be established in an EU Member State or an Associated Country."
+    some = (
+        "Participation is limited to entities established in Member States and the following "
+        "additional associated countries: Canada, New Zealand."
+    )
+    assert stated(every) == {("countries", "EU"), ("countries", "ASSOCIATED")}
+    assert ("countries", "ASSOCIATED") not in stated(some)
+    assert ("countries", "CA") in stated(some)

@@ -160,6 +160,10 @@ def test_a_call_known_by_one_of_several_cut_offs_is_not_called_closed() -> None:
         ({"sources": (source("open"),), "deadlines": (CLOSES,)}, CallStatus.OPEN),
         ({"sources": (source("forthcoming"),), "deadlines": (CLOSES,)}, CallStatus.FORTHCOMING),
         (
+            {"sources": (source("forthcoming"),), "deadlines": (NOW + timedelta(days=9),)},
+            CallStatus.CLOSING_SOON,
+        ),
+        (
             {"sources": (source("forthcoming"),), "deadlines": (NOW - SECOND,)},
             CallStatus.CLOSED,
         ),

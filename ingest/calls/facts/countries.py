@@ -74,8 +74,8 @@ _GROUPS = (
     (
         (ASSOCIATED,),
         re.compile(
-            r"\b(?:associated|association) (?:countries|states)\b|\bcountries associated\b"
-            r"|\bpays associés\b"
+            r"(?<!following )(?<!additional )\bassociat(?:ed|ion) (?:countr(?:y|ies)|states?)\b"
+            r"|\bcountr(?:y|ies) associated (?:to|with)\b|\bpays associés?\b"
         ),
     ),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -16,8 +17,12 @@ Origin = tuple[str, str, int]
 _PORTS = {"http": 80, "https": 443}
 
 
+class UnresolvedError(Exception):
+    """The name of a host is not known now; a little later it may be."""
+
+
 def resolved(host: str) -> Sequence[str]:
-    """The numeric addresses of a host; none where it is not known here (a proxy may know it)."""
+    """The numeric addresses of a host; none where it is not known here."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -38,8 +43,11 @@ class Allowed:
     """The addresses of a source that may be asked; everything else is refused.
 
     A source whose own address was set to one of this machine or network (a tester's server) may
-    be asked there, without TLS too. Any other may resolve to public addresses alone, so that no
-    answer and no name server can lead a request inside.
+    be asked there, without TLS too. Any other is asked over TLS alone, and only where all that
+    its name resolves to at the first request are public addresses. The connection resolves the name
+    again, and its peer is not looked at: what keeps a name that has moved inside since then from
+    being asked is that nothing there has a certificate for it. Behind a proxy it is the proxy that
+    resolves names, so that one that is not known here is left to it.
     """
 
     def __init__(self, bases: Sequence[str], resolve: Resolve = resolved) -> None:
@@ -61,6 +69,7 @@ class Allowed:
 
         Raises:
             SourceError: It is another host's, less safe than the source's, or inside.
+            UnresolvedError: Its name is not known.
         """
         origin = origin_of(url)
         if origin in self._fine:
@@ -72,16 +81,25 @@ class Allowed:
                 "followed. If the source has moved, set its new address (see `kb status`)."
             )
         if origin not in self._local:
-            self._check_outside(origin[1])
+            self._check_outside(origin[0], origin[1])
         self._fine.add(origin)
 
-    def _check_outside(self, host: str) -> None:
-        for address in self._resolve(host):
+    def _check_outside(self, scheme: str, host: str) -> None:
+        addresses = self._resolve(host)
+        if not addresses and not _by_proxy(scheme, host):
+            raise UnresolvedError(f"no address of {host} is known")
+        for address in addresses:
             if _is_inside(address):
                 raise SourceError(
                     f"{host} resolves to {address}, an address of this network: not asked. To ask "
                     "a server of your own, set the source's address to its number."
                 )
+
+
+def _by_proxy(scheme: str, host: str) -> bool:
+    """Whether the environment names a proxy for a host."""
+    proxies = getproxies()
+    return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)
 
 
 def origin_of(url: httpx.URL) -> Origin:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.calls.pulls.addresses import shown
-from ingest.calls.pulls.fetch import OK, UNCHANGED, Ask
+from ingest.calls.pulls.fetch import OK, UNCHANGED, Ask, whole_number
 from kb.errors import SourceError, StoreError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class BulkFile:
             raise SourceError(f"{shown(self.url)} sent another part than the one asked for.")
         headers = response.headers
         self._remember(_State(headers.get("ETag"), headers.get("Last-Modified")))
-        left = int(headers.get("Content-Length") or 0)
+        left = whole_number(headers.get("Content-Length", "")) or 0
         self._progress.begin("downloading", max(1, (size + left) // _MEGABYTE))
         self._progress.advance(size // _MEGABYTE)
         with self._part.open("ab" if status == _PART else "wb") as file:
@@ -143,5 +143,4 @@ class BulkFile:
 def _begins(response: httpx.Response) -> int | None:
     """Where a part begins, from its ``Content-Range``."""
     said = response.headers.get("Content-Range", "")
-    first = said.removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdigit() else None
+    return whole_number(said.removeprefix("bytes ").partition("-")[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingest.calls.base import CallRecord, Flaw
@@ -21,7 +21,7 @@ from kb.model import Call
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from ingest.calls.pulls.kept import KeptAnswers, KeptPages
     from ingest.calls.pulls.portal_api import PortalApi
@@ -210,7 +210,14 @@ class EuPortalPull:
                 f"{len(missing)} calls are not listed any more; {MOST_MISSING} of them are asked "
                 "for now, the others at the next pull."
             )
-        return missing[:MOST_MISSING]
+        return self._longest_ago(missing)[:MOST_MISSING]
+
+    def _longest_ago(self, calls: Sequence[KnownCall]) -> list[KnownCall]:
+        """Calls never asked for first, then the others: so that each has its turn."""
+        asked, never = self.answers.asked(), datetime.min.replace(tzinfo=UTC)
+        return sorted(
+            calls, key=lambda call: asked.get(self.api.details_url(call.identifier), never)
+        )
 
     def _ask_for(self, missing: Sequence[KnownCall]) -> None:
         self.progress.begin("missing", len(missing))

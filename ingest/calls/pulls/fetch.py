@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import tenacity
 
-from ingest.calls.pulls.addresses import Allowed, Resolve, origin_of, resolved, shown
+from ingest.calls.pulls.addresses import (
+    Allowed,
+    Resolve,
+    UnresolvedError,
+    origin_of,
+    resolved,
+    shown,
+)
 from ingest.report import shown as printable
 from kb.clock import Clock, system_clock
 from kb.errors import SourceError
@@ -221,9 +228,9 @@ class Fetcher:
         if request.params:
             url = url.copy_merge_params(dict(request.params))
         for _ in range(_MOST_REDIRECTS + 1):
-            self._allowed.check(url)
-            self._pause(url.host)
             try:
+                self._allowed.check(url)
+                self._pause(url.host)
                 with self._client.stream(
                     request.method, url, headers=dict(request.headers), files=request.files
                 ) as response:
@@ -231,7 +238,7 @@ class Fetcher:
                         self._judge(request, response)
                         return take(response)
                     url = self._next(request, response)
-            except httpx.RequestError as error:
+            except (httpx.RequestError, UnresolvedError) as error:
                 said = str(error) or type(error).__name__
                 raise _AgainError(str(url), f"can't be reached: {printable(said)}") from None
         raise SourceError(f"{shown(request.url)} leads in circles: {_MOST_REDIRECTS} redirects.")
@@ -317,12 +324,17 @@ def _asked_wait(said: str | None, now: datetime) -> float | None:
     """The seconds of a ``Retry-After``, which may be a number or a date."""
     if not said:
         return None
-    if said.strip().isdigit():
-        return float(said)
+    if (seconds := whole_number(said.strip())) is not None:
+        return float(seconds)
     try:
         return max(0.0, (parsedate_to_datetime(said) - now).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def whole_number(said: str) -> int | None:
+    """A number in plain digits, as headers state them; nothing where it is written otherwise."""
+    return int(said) if re.fullmatch("[0-9]{1,18}", said) else None
 
 
 def _excerpt(content: bytes) -> str:

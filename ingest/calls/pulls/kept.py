@@ -1,4 +1,4 @@
-"""What pulls keep in ``KB_HOME/pull``: the pages of one under way, and answers for the next."""
+"""What pulls keep in ``KB_HOME/pull``: pages of one under way, answers and lists for the next."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from kb.errors import StoreError
+from kb.settings import LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,9 +36,10 @@ _ANSWERS = """
 CREATE TABLE IF NOT EXISTS answers (
     url TEXT PRIMARY KEY, mark TEXT NOT NULL, status INTEGER NOT NULL, etag TEXT, modified TEXT,
     content BLOB NOT NULL, asked TEXT NOT NULL);
+"""
+_LISTED = """
 CREATE TABLE IF NOT EXISTS listed (
-    scope TEXT NOT NULL, identifier TEXT NOT NULL, title TEXT NOT NULL,
-    PRIMARY KEY (scope, identifier));
+    scope TEXT NOT NULL, identifier TEXT NOT NULL, PRIMARY KEY (scope, identifier));
 """
 
 
@@ -169,7 +171,7 @@ class KeptPages(_Store):
 
 
 class KeptAnswers(_Store):
-    """Answers of earlier pulls by address, and what was listed when a source was last asked."""
+    """Answers of earlier pulls by address. They hold texts: purging a document erases them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "answers.db", _ANSWERS)
@@ -190,17 +192,32 @@ class KeptAnswers(_Store):
         values = (url, answer.mark, answer.status, answer.etag, answer.modified, content, asked)
         self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", [values]))
 
-    def listed(self, scope: str) -> dict[str, str]:
-        """What a scope listed when it was last asked in full: titles by identifier."""
-        query = "SELECT identifier, title FROM listed WHERE scope = ?"
-        return dict(self._all(query, (scope,)))
+    def asked(self) -> dict[str, datetime]:
+        """When each address was last asked, as far as its answer is kept."""
+        found = self._all("SELECT url, asked FROM answers")
+        return {url: datetime.fromisoformat(asked) for url, asked in found}
 
-    def keep_listed(self, scope: str, titles: dict[str, str]) -> None:
+
+class KeptListed(_Store):
+    """What sources listed when they were last asked in full: what is not listed then is gone.
+
+    It holds identifiers alone, no texts, so that purging a document leaves it: without it, calls
+    that have gone since would stay for good.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / LISTED, _LISTED)
+
+    def of(self, scope: str) -> list[str]:
+        """The identifiers that a scope listed, in order."""
+        query = "SELECT identifier FROM listed WHERE scope = ? ORDER BY identifier"
+        return [row[0] for row in self._all(query, (scope,))]
+
+    def keep(self, scope: str, identifiers: Iterable[str]) -> None:
         """Keep what a scope lists now."""
-        values = [(scope, identifier, title) for identifier, title in titles.items()]
         self._write(
             ("DELETE FROM listed WHERE scope = ?", [(scope,)]),
-            ("INSERT INTO listed VALUES (?, ?, ?)", values),
+            ("INSERT INTO listed VALUES (?, ?)", [(scope, each) for each in identifiers]),
         )
 
 

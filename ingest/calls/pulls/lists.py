@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from ingest.calls.pulls.kept import KeptAnswers, KeptPages
+    from ingest.calls.pulls.kept import KeptListed, KeptPages
     from ingest.progress import Progress
 
 LANGUAGE = "fr"
@@ -35,12 +35,12 @@ class ListPull:
     page_at: Callable[[str], KeptPage]
     record_of: Callable[[object, str, datetime], Iterator[CallRecord | Flaw]]
     pages: KeptPages
-    answers: KeptAnswers
+    listed: KeptListed
     now: datetime
     progress: Progress
     warnings: list[str] = field(default_factory=list)
     complete: bool = True
-    _titles: dict[str, str] = field(default_factory=dict)
+    _found: set[str] = field(default_factory=set)
 
     def fetch(self) -> None:
         """Ask for every page that is not kept from before an interruption.
@@ -73,18 +73,18 @@ class ListPull:
             for row in rows:
                 for found in self.record_of(row, f"{self.source} {row.get('id') or ''}", self.now):
                     if isinstance(found, CallRecord):
-                        self._titles[found.call.identifier] = found.call.title
+                        self._found.add(found.call.identifier)
                     yield found
-        if self.complete and self._titles:
-            for identifier, title in self.answers.listed(self.first).items():
-                if identifier not in self._titles:
-                    call = Call(identifier, title)
+        if self.complete and self._found:
+            for identifier in self.listed.of(self.first):
+                if identifier not in self._found:
+                    call = Call(identifier, title=identifier)  # the known call keeps its own
                     yield CallRecord(self.source, self.now, LANGUAGE, call, (), gone=True)
 
     def done(self) -> None:
         """The calls are in: remember what was listed, for the next pull."""
-        if self.complete and self._titles:
-            self.answers.keep_listed(self.first, self._titles)
+        if self.complete and self._found:
+            self.listed.keep(self.first, sorted(self._found))
 
 
 def rows_of(answer: Any, url: str, count: str) -> tuple[int, list[dict[str, Any]]]:

@@ -13,7 +13,7 @@ from ingest.calls.pulls.eu_bulk import BulkFile
 from ingest.calls.pulls.eu_portal import Asked, EuPortalPull
 from ingest.calls.pulls.fetch import Fetcher, Pace
 from ingest.calls.pulls.ile_de_france import IleDeFrance
-from ingest.calls.pulls.kept import KeptAnswers, PullFolder
+from ingest.calls.pulls.kept import KeptAnswers, KeptListed, PullFolder
 from ingest.calls.pulls.lists import ListPull
 from ingest.calls.pulls.portal_api import PortalApi
 from ingest.calls.run import CallsReport, take_calls
@@ -24,6 +24,7 @@ from ingest.progress import Progress
 from kb.lock import writer_lock
 from kb.model import Metadata
 from kb.record.calls import CallRecords
+from kb.shapes import news_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +77,7 @@ class Pulled:
             "went_on": self.went_on,
             "warnings": list(self.warnings),
             **(CallsReport() if self.report is None else self.report).as_json(),
-            "changes": [_news_json(news) for news in self.news],
+            "changes": [news_json(news, "en") for news in self.news],
         }
 
 
@@ -187,14 +188,14 @@ class _Listed:
 def _pull_list(kb: KnowledgeBase, source: str, listed: _Listed, options: Options) -> Pulled:
     with _pulling(kb.settings) as folder:
         kept = PullFolder(folder, source, listed.first, kb.clock(), fresh=options.fresh)
-        with kept.pages() as pages, KeptAnswers(folder) as answers:
+        with kept.pages() as pages, KeptListed(folder) as before:
             pull = ListPull(
                 source=source,
                 first=listed.first,
                 page_at=lambda address: listed.keep(address, pages),
                 record_of=listed.record_of,
                 pages=pages,
-                answers=answers,
+                listed=before,
                 now=kb.clock(),
                 progress=options.progress,
             )
@@ -217,18 +218,6 @@ def _take(
     return Pulled(source, report, tuple(heard.news(report.generation, None, after_id=latest)))
 
 
-def _news_json(news: CallNews) -> dict[str, Any]:
-    return {
-        "identifier": news.identifier,
-        "document_id": news.document_id,
-        "title": news.title,
-        "kind": news.kind.value,
-        "field": news.field,
-        "before": news.before,
-        "after": news.after,
-    }
-
-
 def _of_programmes(
     found: Iterable[CallRecord | Flaw], programmes: tuple[str, ...]
 ) -> Iterator[CallRecord | Flaw]:
@@ -241,6 +230,5 @@ def _of_programmes(
 @contextmanager
 def _pulling(settings: Settings) -> Iterator[Path]:
     """The folder that pulls keep things in, for one pull at a time."""
-    folder = settings.pulls
-    with writer_lock(folder / "pull.lock"):
-        yield folder
+    with writer_lock(settings.pull_lock):
+        yield settings.pulls
