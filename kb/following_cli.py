@@ -148,9 +148,9 @@ def run(
 
     with opened() as kb:
         post = None if dry_run else _post(kb)
-        shelf = Shelf(kb.finder, kb.calls, kb.record.current_id())
-        desk = Desk(SearchesRecord(kb.engine), DigestsRecord(kb.engine), shelf)
         with writer_lock(kb.settings.alerts_lock):
+            shelf = Shelf(kb.finder, kb.calls, kb.record.current_id())
+            desk = Desk(SearchesRecord(kb.engine), DigestsRecord(kb.engine), shelf)
             report = run_alerts(desk, kb.clock(), post)
     if as_json:
         print_json(report.as_json())

@@ -186,7 +186,7 @@ def _subject(
     kb: KnowledgeBase, found_by: Sequence[tuple[str, Hit]], rarity: Rarity
 ) -> list[Statement]:
     """The sentences about what the profile wants, from the best passages, each once."""
-    says = {"fr": "Sur votre sujet", "en": "On your subject"}
+    says = {"fr": "Proche de votre sujet", "en": "Near your subject"}
     statements: dict[str, Statement] = {}
     for text, hit in found_by:
         if hit.passage.spans[0].number > 1:

@@ -40,7 +40,8 @@ STATUS_NAMES = {
 _WORDS = {
     "fr": {
         "calls": ("appel", "appels"),
-        "headers": ("Appel", "Statut", "Échéance", "Par projet"),
+        "headers": ("Appel", "Statut", "Échéance"),
+        "project": "Par projet",
         "next": "Page suivante",
         "day": "j",
         "for": "Pour",
@@ -54,7 +55,8 @@ _WORDS = {
     },
     "en": {
         "calls": ("call", "calls"),
-        "headers": ("Call", "Status", "Deadline", "Per project"),
+        "headers": ("Call", "Status", "Deadline"),
+        "project": "Per project",
         "next": "Next page",
         "day": "d",
         "for": "For",
@@ -139,7 +141,8 @@ def _who(hit: CallHit, language: str) -> str:
 
 def _cells(hit: CallHit, language: str) -> tuple[str, ...]:
     call, status = hit.call, hit.status
-    named = " · ".join(part for part in (call.programme, call.identifier) if part)
+    amounts = _per_project(hit, language)
+    about = " · ".join(part for part in (call.programme, amounts) if part)
     quotes = "".join(f"\n« {citation.quote} »" for citation in hit.why[:1])
     deadline = "—"
     if status.next_deadline is not None:
@@ -149,13 +152,17 @@ def _cells(hit: CallHit, language: str) -> tuple[str, ...]:
         deadline = day_of(call.deadlines[-1])
     state = STATUS_NAMES[language][status.status.value]
     who = _who(hit, language)
-    return (f"{call.title}\n{named}\n{who}{quotes}", state, deadline, _per_project(hit, language))
+    # The identifier stands alone: it is to be copied.
+    lines = [line for line in (call.title, call.identifier, about, who) if line]
+    return ("\n".join(lines) + quotes, state, deadline)
 
 
 def _per_project(hit: CallHit, language: str) -> str:
     amounts = [hit.call.grant_min, hit.call.grant_max]
     shown = [euros(amount, language) for amount in dict.fromkeys(amounts) if amount]
-    return " – ".join(shown) or "?"
+    if not shown:
+        return ""
+    return labelled(str(_WORDS[language]["project"]), " – ".join(shown), language)
 
 
 def show_detail(shown: dict[str, Any], language: str) -> None:

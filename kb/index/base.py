@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A search asks for the passages of each language apart; no base of ours holds more than these.
 MAX_LANGUAGES = 50
+# How widely the dense leg looks in a graph of neighbours (``ef``).
+BREADTH = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from kb.errors import StoreError
-from kb.index.base import MAX_LANGUAGES, Placed, Scored, unseen_rarity
+from kb.index.base import BREADTH, MAX_LANGUAGES, Placed, Scored, unseen_rarity
 from kb.index.conditions import (
     Among,
     Between,
@@ -271,6 +271,7 @@ class ServerReader:
                 query_filter=_filter(filters, among),
                 limit=limit,
                 with_payload=False,
+                search_params=models.SearchParams(hnsw_ef=BREADTH) if using == DENSE else None,
             )
         return [Scored(str(point.id), point.score) for point in found.points]
 

@@ -244,6 +244,9 @@ def test_pages_neither_repeat_nor_lose_a_call(client: TestClient, asked: dict[st
         ("budget_min", "-1"),
         ("budget_max", "much"),
         ("as_of", "yesterday"),
+        ("as_of", "0001-01-01"),
+        ("as_of", "1989-12-31"),
+        ("as_of", "9999-12-31"),
         ("language", "de"),
         ("limit", "0"),
         ("limit", "101"),
@@ -395,6 +398,7 @@ def test_calls_are_matched_with_an_association(client: TestClient) -> None:
         ({"partners_count": -1}, "partners_count"),
         ({"status": ["ajar"]}, "status"),
         ({"limit": 51}, "limit"),
+        ({"as_of": "2101-01-01"}, "as_of"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -295,6 +295,9 @@ def morning(service: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Morn
     return made_morning
 
 
+SUMMER = (brussels("2026-07-01"),)
+
+
 def _rivers(*days: str, **fields: Any) -> Any:
     return made(
         "CERV/2026:RIVERS",
@@ -335,7 +338,7 @@ def test_a_moved_deadline_is_told_from_what_to_what_and_once(
 def test_what_a_call_was_and_how_it_ends_is_told(morning: Morning, inbox: Inbox) -> None:
     """New, reopened and gone, each once; after unsubscribing nothing."""
     morning.follow(inbox, programme=["CERV"])
-    morning.see(made("CERV-2", title="More rivers", programme="CERV", rolling=True))
+    morning.see(made("CERV-2", title="More rivers", programme="CERV", deadlines=SUMMER))
     morning.run()
     assert "Nouvel appel" in _plain(inbox)
     inbox.mails.clear()
@@ -362,8 +365,8 @@ def test_a_question_is_followed_by_the_calls_that_say_it(morning: Morning, inbox
     """A digest tells of those that the feed of the same search shows, and of no others."""
     secret = morning.follow(inbox, query="jeunesse")
     morning.see(
-        made("YOUTH-1", title="Youth work in every village", rolling=True),
-        made("LIGHT-1", title="Lighthouses", rolling=True),
+        made("YOUTH-1", title="Youth work in every village", deadlines=SUMMER),
+        made("LIGHT-1", title="Lighthouses", deadlines=SUMMER),
     )
     assert [each["calls"] for each in morning.run()["digests"]] == [1]
     text = _plain(inbox)
@@ -376,7 +379,7 @@ def test_a_question_is_followed_by_the_calls_that_say_it(morning: Morning, inbox
 def test_a_digest_tells_nothing_that_its_reader_may_not_see(morning: Morning, inbox: Inbox) -> None:
     """A call for the coalition, and one that was narrowed after it was told of."""
     morning.follow(inbox, programme=["CERV"])
-    hidden = made("CERV-9", title="Hidden", programme="CERV", rolling=True)
+    hidden = made("CERV-9", title="Hidden", programme="CERV", deadlines=SUMMER)
     morning.see(hidden, visibility=Visibility.COALITION)
     assert morning.run()["digests"] == []
     morning.see(_rivers("2026-07-15"), visibility=Visibility.INTERNAL)
@@ -395,3 +398,13 @@ def test_a_rollback_takes_back_what_was_told_and_tells_it_again(
     morning.see(_rivers("2026-07-15"))
     assert [each["calls"] for each in morning.run()["digests"]] == [1]
     assert "2026-07-15 17:00" in _plain(inbox)
+
+
+def test_digests_and_feeds_follow_the_same_calls(morning: Morning, inbox: Inbox) -> None:
+    """Without a status what is open and forthcoming: a call that always stands is in neither."""
+    secret = morning.follow(inbox, programme=["CERV"])
+    morning.see(made("STANDING", title="Standing water", programme="CERV", rolling=True))
+    assert morning.run()["digests"] == []
+    feed = morning.client.get(f"/v1/feeds/{secret}/calls.atom").text
+    assert "Rivers" in feed
+    assert "Standing" not in feed

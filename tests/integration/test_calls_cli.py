@@ -308,6 +308,8 @@ def test_every_form_of_export_can_be_read(tmp_path: Path) -> None:
         (("--limit", "101"), "--limit is 101"),
         (("--cursor", "abc"), "--cursor is not one of ours"),
         (("--as-of", "yesterday"), "--as-of is 'yesterday'; write it as YYYY-MM-DD"),
+        (("--as-of", "0001-01-01"), "--as-of is 0001-01-01; it must lie between 1990-01-01"),
+        (("--as-of", "9999-12-31"), "--as-of is 9999-12-31; it must lie between 1990-01-01"),
         (("--language", "de"), "--language is 'de'; it must be one of fr, en"),
         (("--export", "calls.pdf"), "--export is 'calls.pdf'; it must end with one of .csv"),
         (("--export", "calls"), "--export is 'calls'; it must end with one of"),

@@ -324,3 +324,17 @@ def test_a_call_that_was_shown_and_is_narrowed_leaves_the_feeds(
     take(kb, _calls(1), visibility=Visibility.INTERNAL)
     for form in ("ics", "atom", "csv", "jsonl"):
         assert "Rivers" not in _text(client, f"/v1/calls.{form}")
+
+
+def test_a_feed_is_named_without_its_address(client: TestClient, saved: dict[str, Any]) -> None:
+    """Its id stays under whatever host it is read, and gives no secret away."""
+    path = saved["feeds"]["atom"].removeprefix("http://testserver")
+    ids = set()
+    for host in ("one.example", "two.example"):
+        ids.add(feedparser.parse(client.get(path, headers={"Host": host}).text).feed.id)
+    [own] = ids
+    assert own.startswith("tag:")
+    assert saved["secret"] not in own
+    others = [{}, {"programme": "CERV"}, {"programme": "LIFE", "language": "en"}]
+    read = [feedparser.parse(_text(client, "/v1/calls.atom", **asked)).feed.id for asked in others]
+    assert len({own, *read}) == 4

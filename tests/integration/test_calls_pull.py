@@ -23,6 +23,7 @@ from pulling import (
     text,
 )
 
+from ingest.calls.pulls import eu_portal
 from ingest.calls.pulls.eu_portal import Asked
 from ingest.calls.pulls.fetch import Fetcher
 from ingest.calls.pulls.kept import PullFolder
@@ -181,6 +182,19 @@ def test_a_call_that_vanished_is_gone(kb: KnowledgeBase, portal: EuPortal) -> No
     outcome = pulled(kb)
     assert counts(outcome) == {"gone": 1, "unchanged": 4}
     assert status_at(call(kb, "CERV-2099-LEND-000"), kb.clock()).status == "closed"
+
+
+def test_missing_calls_are_asked_for_in_turn(
+    kb: KnowledgeBase, source: LocalSource, portal: EuPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more are missing than a pull asks for, those asked longest ago come first."""
+    pulled(kb)
+    del portal.rows[:2]
+    monkeypatch.setattr(eu_portal, "MOST_MISSING", 1)
+    source.requests.clear()
+    for _ in range(2):
+        pulled(kb)
+    assert len({request.path for request in source.asked(TOPICS)}) == 2
 
 
 def test_a_list_with_gaps_declares_nothing_gone(

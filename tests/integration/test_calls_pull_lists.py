@@ -20,6 +20,7 @@ from ingest.calls.pulls.running import (
     pull_bulk,
     pull_ile_de_france,
 )
+from kb import maintenance
 from kb.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -147,3 +148,16 @@ def test_a_long_list_of_the_region_is_exported(kb: KnowledgeBase, source: LocalS
     region.total = 10_001
     assert counts(pull_ile_de_france(kb, QUICK)) == {"new": 3}
     assert source.requests[-1].path.endswith("/exports/json")
+
+
+def test_a_purge_leaves_what_was_listed(kb: KnowledgeBase, source: LocalSource) -> None:
+    """Of a purged call the titles go with the answers; what has gone since is still told."""
+    region = Region(source, 3)
+    pull_ile_de_france(kb, QUICK)
+    kept_file = kb.settings.pulls / "listed.db"
+    titles = [each.title for each in documents(kb)]
+    assert not any(title.encode() in kept_file.read_bytes() for title in titles)
+    maintenance.remove(kb, documents(kb)[0].id, purge=True)
+    assert kept(kb) == ["listed.db"]
+    region.records.pop()
+    assert counts(pull_ile_de_france(kb, QUICK))["gone"] == 1

@@ -116,3 +116,13 @@ def test_a_cut_off_digest_is_told_with_its_search(home: Path, inbox: Inbox) -> N
     _run("alerts", "run")
     assert len(inbox.mails) == 1
     assert home.is_dir()
+
+
+def test_a_filter_is_taken_as_by_the_search_for_calls(home: Path) -> None:
+    """Nought is a value; what can't be meant is told with the name of its option."""
+    assert json.loads(_run("searches", "create", "All", "--budget-min", "0", "--json"))
+    [search] = json.loads(_run("searches", "list", "--json"))
+    assert search["query"] == {"budget_min": 0}
+    with pytest.raises(UsageError, match="--deadline-after is 'soon'"):
+        _run("searches", "create", "Soon", "--deadline-after", "soon")
+    assert home.is_dir()

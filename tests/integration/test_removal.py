@@ -8,7 +8,8 @@ import pytest
 
 from kb import maintenance
 from kb.answers.verify import verify
-from kb.errors import NotFoundError
+from kb.errors import NotFoundError, StoreError
+from kb.lock import writer_lock
 from kb.model import Filters, Kind, Visibility
 from kb.record.history import remove_document
 
@@ -305,4 +306,23 @@ def test_purging_erases_what_pulls_have_kept(base: Base) -> None:
     kept.parent.mkdir()
     kept.write_text("Une échelle est prêtée à qui la demande.", encoding="utf-8")
     maintenance.remove(base.kb, base.id_of("echelle.md"), purge=True)
+    assert not kept.exists()
+
+
+def test_a_purge_while_a_pull_is_under_way_says_to_purge_again(base: Base) -> None:
+    """The pull keeps answers meanwhile; the document is removed all the same."""
+    base.write("echelle.md", "# Échelle", "Une échelle est prêtée à qui la demande.")
+    base.ingest()
+    removed = base.id_of("echelle.md")
+    kept = base.kb.settings.pulls / "answers.db"
+    kept.parent.mkdir()
+    kept.write_text("Une échelle est prêtée.", encoding="utf-8")
+    with (
+        writer_lock(base.kb.settings.pull_lock),
+        pytest.raises(StoreError, match=r"is removed, but a pull .* purge again when it has ended"),
+    ):
+        maintenance.remove(base.kb, removed, purge=True)
+    assert kept.exists()
+    assert base.found("échelle") == set()
+    maintenance.remove(base.kb, removed, purge=True)
     assert not kept.exists()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from api.headers import SECURITY_HEADERS, SecurityHeaders
@@ -39,6 +40,7 @@ RAISED: dict[str, Exception] = {
     "store": StoreError(f"The database {INSIDE} can't be opened."),
     "later": LaterError(f"{INSIDE} is locked."),
     "empty": NothingIngestedError(),
+    "locked": OperationalError("select", {}, Exception(f"{INSIDE} is locked")),
     "root": KnowledgeBaseError(f"Unheard of: {INSIDE}"),
     "unexpected": RuntimeError(f"Boom in {INSIDE}"),
 }
@@ -74,6 +76,7 @@ def client() -> Iterator[TestClient]:
         ("store", 503, "store-not-available"),
         ("later", 503, "store-not-available"),
         ("empty", 503, "nothing-ingested"),
+        ("locked", 503, "store-not-available"),
         ("root", 500, "internal-error"),
         ("unexpected", 500, "internal-error"),
     ],

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from local_source import LocalSource, Reply, in_json
 
+from ingest.calls.pulls.addresses import Allowed
+from ingest.calls.pulls.eu_bulk import _begins
 from ingest.calls.pulls.fetch import UNCHANGED, Ask, Fetcher, Pace, user_agent
 from kb.errors import SourceError, UsageError
 
@@ -247,3 +250,34 @@ def test_messages_hold_no_secrets(source: LocalSource, time: Time) -> None:
         fetcher.answer(Ask(f"{source.url}/calls", params={"key": "lent-ladder"}))
     assert "lent-ladder" not in str(caught.value)
     assert "token … is not valid" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["²", "1²", "9" * 5000])
+def test_a_wait_in_other_digits_is_no_error(source: LocalSource, time: Time, said: str) -> None:
+    """What can't be read as a number of seconds is as if nothing was said."""
+    source.fault("/calls", Reply(503, b"", {"Retry-After": said}))
+    assert fetched(source, time) == {"found": True}
+    assert 1 <= time.slept[0] <= 2
+
+
+@pytest.mark.parametrize("said", ["bytes ²-5/9", "bytes -5/9", "", "bytes */9"])
+def test_a_part_that_begins_nowhere_is_none(said: str) -> None:
+    """``Content-Range`` in other digits is read as none."""
+    assert (
+        _begins(httpx.Response(206, headers=[(b"Content-Range", said.encode("latin-1"))])) is None
+    )
+
+
+def test_a_name_that_is_not_known_is_not_asked(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be known a little later; where there is a proxy that knows names, it is asked."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    url = "https://portal.example/calls"
+    with (
+        Fetcher([url], pace=time.pace(attempts=2), resolve=lambda _: []) as fetcher,
+        pytest.raises(SourceError, match=r"no address of portal.example is known, 2 times over"),
+    ):
+        fetcher.answer(Ask(url))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    Allowed([url], lambda _: []).check(httpx.URL(url))

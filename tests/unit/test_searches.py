@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from kb.calls import searches as domain
 from kb.calls.mail import mail_address, make_mailer, one_line, public_address, smtp_server
@@ -352,3 +353,12 @@ def test_erasing_waits_for_no_reader(record: SearchesRecord, engine: Engine) -> 
     assert ADDRESS.encode() not in kept
     with engine.connect() as connection:
         assert connection.scalar(text("PRAGMA busy_timeout")) == 10000
+
+
+def test_an_address_that_cannot_be_kept_is_not_in_the_error(tmp_path: Path) -> None:
+    """What fails in the database is logged without the values that were to be kept."""
+    engine = open_database(f"sqlite:///{tmp_path / 'record.db'}")
+    with pytest.raises(IntegrityError) as caught:
+        SearchesRecord(engine).give_address(99, "camille@ladder.example", NOW, 5)
+    assert "camille" not in str(caught.value)
+    engine.dispose()

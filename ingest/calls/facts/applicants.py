@@ -83,8 +83,8 @@ def applicants(statement: Statement) -> Iterator[tuple[str, str]]:
     """Who may apply, by the words that say so.
 
     Statements with an exclusion, a condition ("uniquement s'il s'agit de") or examples ("such as")
-    are left out whole. Judged on the held-out half of the shared calls: 23 of 23 right (Wilson 95 %: 0.86 to 1), and
-    60 of 60 more in the audience lines of one source.
+    are left out whole. Judged on the held-out half of the shared calls: 23 of 23 right (Wilson
+    95 %: 0.86 to 1), and 60 of 60 more in the audience lines of one source.
     """
     lead, item = plain(statement.lead), _lines(statement.item)
     if lead and not lead.endswith((":", "?")):
