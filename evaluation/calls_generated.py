@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import insert
 
 from kb.analysis import passage_terms
+from kb.calls.identity import call_key
 from kb.index.base import Point
 from kb.lock import writer_lock
 from kb.model import (
@@ -28,7 +29,7 @@ from kb.model import (
     Visibility,
 )
 from kb.record import rows
-from kb.record.calls import call_json, call_key
+from kb.record.calls import call_json
 from kb.record.schema import calls, documents, members, pages, passages, versions
 from kb.record.writing import Draft
 

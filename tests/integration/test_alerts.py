@@ -79,11 +79,10 @@ class Shop:
         """Have a call with a piece of news."""
         document_id = call.identifier.lower()
         self.calls[document_id] = call
-        self.told.append(
-            CallNews(
-                len(self.told) + 1, document_id, call.identifier, call.title, NOW, kind, *change
-            )
-        )
+        name, before, after = (*change, None, None, None)[:3]
+        number = len(self.told) + 1
+        news = CallNews(number, document_id, call.identifier, call.title, NOW, kind)
+        self.told.append(replace(news, field=name, before=before, after=after))
         return document_id
 
     def matches(
