@@ -113,15 +113,11 @@ def _add_entry(root: _Element, group: Sequence[FeedItem], telling: _Telling) -> 
     _add(entry, "id", entry_id(news))
     _add(entry, "title", _headline([item.news for item in group], language))
     _add(entry, "updated", _stamp(news.at))
-    _add(
-        entry,
-        "link",
-        rel="alternate",
-        type="text/html",
-        href=plain(telling.url_of(news.document_id)),
-    )
-    if official := web_address(call.url):
-        _add(entry, "link", rel="related", href=official)
+    official, ours = web_address(call.url), plain(telling.url_of(news.document_id))
+    # People are led to the page of the call at its source; ours is for programs.
+    if official:
+        _add(entry, "link", rel="alternate", type="text/html", href=official)
+    _add(entry, "link", rel="related" if official else "alternate", type=_JSON, href=ours)
     for kind in dict.fromkeys(item.news.kind for item in group):
         _add(entry, "category", term=kind, scheme=f"{TAG}/kind", label=KIND_NAMES[kind][language])
     if programme := plain(call.programme or ""):
@@ -129,6 +125,7 @@ def _add_entry(root: _Element, group: Sequence[FeedItem], telling: _Telling) -> 
     _add(entry, "content", _content(group, telling.now, language), type="html")
 
 
+_JSON = "application/json"
 # Where several things happened at once, the one that says most stands in the title.
 _FIRST = (NewsKind.GONE, NewsKind.REOPENED, NewsKind.CLOSED, NewsKind.NEW)
 _MOST_FIELDS = 3  # named in a title; the content has all

@@ -115,7 +115,10 @@ def calls(
     as_of: AsOfOption = None,
     language: LanguageOption = "fr",
     export: Annotated[
-        Path | None, typer.Option(help="Write every result: .csv, .xlsx, .jsonl, .ics, .atom.")
+        Path | None,
+        typer.Option(
+            help="A file: every result (.csv, .xlsx, .jsonl), or to follow (.ics, .atom)."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

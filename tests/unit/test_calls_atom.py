@@ -96,7 +96,7 @@ def test_a_changed_call_is_an_entry() -> None:
     """A changed call is an entry that names what changed and links to the call's page."""
     (entry,) = read(written(NEWS)).entries
     assert entry.title == "Deadline changed: Bridges for rural choirs"
-    assert entry.link == "https://kb.example/calls/doc-1"
+    assert entry.link == "https://portal.example/topic/1?a=1&b=2"
     assert entry.updated == "2026-02-10T08:00:00Z"
     assert entry.id == entry_id(NEWS)
     assert {tag.term for tag in entry.tags} == {"changed", "Example Programme"}
