@@ -117,7 +117,7 @@ def _add_entry(root: _Element, group: Sequence[FeedItem], telling: _Telling) -> 
     # People are led to the page of the call at its source; ours is for programs.
     if official:
         _add(entry, "link", rel="alternate", type="text/html", href=official)
-    _add(entry, "link", rel="related" if official else "alternate", type=_JSON, href=ours)
+    _add(entry, "link", rel="related" if official else "alternate", href=ours)
     for kind in dict.fromkeys(item.news.kind for item in group):
         _add(entry, "category", term=kind, scheme=f"{TAG}/kind", label=KIND_NAMES[kind][language])
     if programme := plain(call.programme or ""):
@@ -125,7 +125,6 @@ def _add_entry(root: _Element, group: Sequence[FeedItem], telling: _Telling) -> 
     _add(entry, "content", _content(group, telling.now, language), type="html")
 
 
-_JSON = "application/json"
 # Where several things happened at once, the one that says most stands in the title.
 _FIRST = (NewsKind.GONE, NewsKind.REOPENED, NewsKind.CLOSED, NewsKind.NEW)
 _MOST_FIELDS = 3  # named in a title; the content has all

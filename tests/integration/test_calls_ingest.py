@@ -272,7 +272,8 @@ def test_metadata_beside_a_list_and_options_hold_for_its_calls(base: Base) -> No
     facets = base.kb.finder.find(CallQuery(), PUBLIC, base.kb.clock()).facets["theme"]
     assert facets.keys() >= {"Rivières"}
     assert "Eau" not in facets
-    assert base.kb.calls.news(report.generation or 0, None)[1:] == []
+    told = base.kb.calls.news(report.generation or 0, PUBLIC)
+    assert [each.kind.value for each in told] == ["new"], "to those who see it now"
 
 
 def test_of_two_statements_about_one_call_the_narrower_holds(base: Base) -> None:
