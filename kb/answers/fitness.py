@@ -73,13 +73,6 @@ class Shape:
     counted: tuple[int, ...]
     role: tuple[int, ...]
 
-    @property
-    def is_fact(self) -> bool:
-        """Whether a sentence states such a thing or does not."""
-        if self.asked is Asked.WHO:
-            return bool(self.role)
-        return self.asked in FACTS
-
 
 def shape_of(question: str, asked_terms: QuestionTerms) -> Shape:
     """The shape of a question."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 50
 SUBJECT = "subject"
-# Each sentence of a profile ranks so many calls.
-_RANKED = 100
 # The description counts beside the aims, which are more to the point.
 _DESCRIPTION_WEIGHT = 0.5
 # The mean of what a call scores by all aims, beside the best of them.

@@ -20,21 +20,10 @@ from kb.cli import app
 from kb.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-
-@pytest.fixture
-def source() -> Iterator[LocalSource]:
-    """A server on this machine."""
-    with LocalSource() as server:
-        yield server
-
-
-@pytest.fixture
-def portal(source: LocalSource) -> EuPortal:
-    """It answers like the EU portal, with five open calls and their details."""
-    return EuPortal(source, (eu_row(number) for number in range(5))).with_details()
+pytest_plugins = ("pull_base",)
 
 
 @pytest.fixture

@@ -35,28 +35,16 @@ from kb.errors import SourceError
 from kb.model import Kind, Metadata, Visibility
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import MakeKb
 
     from kb.bootstrap import KnowledgeBase
 
+pytest_plugins = ("pull_base",)
+
 
 CLOSED = ["31094503"]
-
-
-@pytest.fixture
-def source() -> Iterator[LocalSource]:
-    """A server on this machine."""
-    with LocalSource() as server:
-        yield server
-
-
-@pytest.fixture
-def portal(source: LocalSource) -> EuPortal:
-    """It answers like the EU portal, with five open calls and their details."""
-    return EuPortal(source, (eu_row(number) for number in range(5))).with_details()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from local_source import EuPortal, LocalSource, Reply, Request, eu_details, eu_row
+from local_source import EuPortal, LocalSource, Reply, Request, eu_details
 from pulling import (
     SEARCH,
     TOPICS,
@@ -27,25 +27,13 @@ from ingest.calls.pulls.eu_portal import Asked
 from kb.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import MakeKb
 
     from kb.bootstrap import KnowledgeBase
 
-
-@pytest.fixture
-def source() -> Iterator[LocalSource]:
-    """A server on this machine."""
-    with LocalSource() as server:
-        yield server
-
-
-@pytest.fixture
-def portal(source: LocalSource) -> EuPortal:
-    """It answers like the EU portal, with five open calls and their details."""
-    return EuPortal(source, (eu_row(number) for number in range(5))).with_details()
+pytest_plugins = ("pull_base",)
 
 
 @pytest.fixture

@@ -24,18 +24,11 @@ from kb import maintenance
 from kb.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import MakeKb
 
     from kb.bootstrap import KnowledgeBase
 
-
-@pytest.fixture
-def source() -> Iterator[LocalSource]:
-    """A server on this machine."""
-    with LocalSource() as server:
-        yield server
+pytest_plugins = ("pull_base",)
 
 
 @pytest.fixture
