@@ -1,24 +1,85 @@
-"""Who is asking: the knowledge base that a route reads and what its caller may see of it."""
+"""Who is asking: the caller, what they may see, and the knowledge base that a route reads."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.models import Dependant
 
 from api.problems import NothingIngestedError
 from kb.bootstrap import KnowledgeBase
-from kb.model import Visibility
+from kb.errors import NotFoundError
+from kb.keys import Door, KeyRole
+from kb.model import Access
+from kb.record.keys import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kb.search.engine import SearchEngine
 
 
-async def caller_visibilities() -> tuple[Visibility, ...]:
-    """What the caller may see. Every caller is anonymous, so that is what is public.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks through which door, and what they may see.
+
+    ``client`` is what limits are counted by: ``key:12``, or ``address:…`` of who has no key.
+    ``csrf`` is the token that a change must carry when it comes with a session's cookie.
+    """
+
+    role: KeyRole | None
+    access: Access
+    client: str
+    door: Door = Door.HTTP
+    key: Key | None = None
+    csrf: str | None = None
+
+
+class Reach(StrEnum):
+    """Who a route answers; every route declares it by one of the dependencies below."""
+
+    EVERYONE = "everyone"  # whoever asks gets the same
+    CALLER = "caller"  # everybody gets what their role shows
+    STAFF = "staff"
+    BY_ADDRESS = "address"  # whoever knows the address, which holds a secret
+
+
+async def open_to_everyone() -> None:
+    """Declare that a route says the same to whoever asks."""
+
+
+async def open_by_secret() -> None:
+    """Declare that a route answers whoever knows the secret in its address."""
+
+
+async def current_caller(request: Request) -> Caller:
+    """Who asks; the ``Authentication`` middleware has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(current_caller)]
+
+
+async def caller_access(caller: CurrentCaller) -> Access:
+    """What the caller may see.
 
     Routes put it into their queries: what may not be seen is not found, like what isn't there.
     """
-    return (Visibility.PUBLIC,)
+    return caller.access
+
+
+async def staff_caller(caller: CurrentCaller) -> Caller:
+    """The caller, who is staff.
+
+    Raises:
+        NotFoundError: They are not: what is for staff is not there for others.
+    """
+    if caller.role is not KeyRole.STAFF:
+        raise NotFoundError("There is nothing at this address.")
+    return caller
 
 
 async def knowledge_base(request: Request) -> KnowledgeBase:
@@ -27,8 +88,32 @@ async def knowledge_base(request: Request) -> KnowledgeBase:
     return found
 
 
-CallerVisibilities = Annotated[tuple[Visibility, ...], Depends(caller_visibilities)]
+CallerAccess = Annotated[Access, Depends(caller_access)]
+StaffCaller = Annotated[Caller, Depends(staff_caller)]
 OpenKnowledgeBase = Annotated[KnowledgeBase, Depends(knowledge_base)]
+
+
+EVERYONE = Depends(open_to_everyone)
+BY_SECRET = Depends(open_by_secret)
+_DECLARED = (
+    (staff_caller, Reach.STAFF),
+    (open_by_secret, Reach.BY_ADDRESS),
+    (caller_access, Reach.CALLER),
+    (current_caller, Reach.CALLER),
+    (open_to_everyone, Reach.EVERYONE),
+)
+
+
+def reach_of(route: Dependant) -> Reach | None:
+    """Who a route answers, as its dependencies declare; null where none does."""
+    used = set(_calls(route))
+    return next((reach for declared, reach in _DECLARED if declared in used), None)
+
+
+def _calls(dependant: Dependant) -> "Iterator[object]":
+    yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _calls(inner)
 
 
 async def search_engine(kb: KnowledgeBase) -> "SearchEngine":

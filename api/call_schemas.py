@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import Citation
+from api.schemas import Citation, Selecting
 from kb.calls.dates import FIRST_DAY, LAST_DAY
 from kb.calls.profile import MAX_AIMS, MAX_DESCRIPTION, Profile
 from kb.calls.profile import MAX_MONEY as MAX_OWN_MONEY
@@ -79,7 +79,11 @@ class Told(BaseModel):
     )
 
 
-class CallParameters(CallNarrowing, Told):
+class DetailParameters(Told, Selecting):
+    """What is shown of a call."""
+
+
+class CallParameters(CallNarrowing, Told, Selecting):
     """A page of calls."""
 
     limit: int = Field(20, ge=1, le=100, description="How many calls at most.")

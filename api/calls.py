@@ -1,18 +1,18 @@
 """Calls: found with filters and facets, shown in full, and as calendar, feed or table."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from api import call_schemas as schemas
-from api.access import CallerVisibilities, OpenKnowledgeBase, service_address
+from api.access import BY_SECRET, CallerAccess, OpenKnowledgeBase, service_address
 from api.following import saved_search
 from api.openapi import problems
 from api.problems import NothingIngestedError
+from api.replies import Replies, Reply
 from kb.bootstrap import KnowledgeBase
 from kb.calls.dates import noon
 from kb.calls.detail import detail_json
@@ -30,9 +30,6 @@ Identifier = Annotated[
     str,
     Path(max_length=300, pattern=r"^[^\x00-\x1f]+$", description="As its source writes it."),
 ]
-IfNoneMatch = Annotated[
-    str | None, Header(max_length=1000, description="The `ETag` of the file that you have.")
-]
 
 
 @router.get(
@@ -43,9 +40,10 @@ IfNoneMatch = Annotated[
 )
 def find_calls(
     asked: Annotated[schemas.CallParameters, Query()],
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
-) -> JSONResponse:
+    reply: Reply,
+) -> Response:
     """Find calls, each with its status today; follow `next` until it is null.
 
     A query in French finds calls in English too. It ranks: it does not hide what fits less.
@@ -53,12 +51,12 @@ def find_calls(
     _check_filled(kb)
     page = kb.finder.find(
         asked.asked(),
-        visibilities,
+        access,
         _moment(kb, asked.as_of),
         cursor=asked.cursor,
         limit=asked.limit,
     )
-    return JSONResponse(call_page_json(page, asked.language))
+    return reply.json(call_page_json(page, asked.language), schemas.CallList, asked.fields)
 
 
 @router.post(
@@ -68,7 +66,7 @@ def find_calls(
     summary="Find the calls that fit an association",
 )
 def match_calls(
-    asked: schemas.MatchRequest, visibilities: CallerVisibilities, kb: OpenKnowledgeBase
+    asked: schemas.MatchRequest, access: CallerAccess, kb: OpenKnowledgeBase
 ) -> JSONResponse:
     """Rank calls for an association, each with what speaks for it and what may rule it out.
 
@@ -80,7 +78,7 @@ def match_calls(
         kb,
         profile,
         CallQuery.from_values({"status": asked.status}),
-        visibilities=visibilities,
+        access=access,
         now=_moment(kb, asked.as_of),
         limit=asked.limit,
     )
@@ -94,13 +92,13 @@ def match_calls(
     responses=schemas.file_responses(*MEDIA_TYPES) | problems(422, 503),
     summary="Calls as a calendar, feed or table",
 )
-def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
+def calls_file(
     form: Form,
     asked: Annotated[schemas.CallFileParameters, Query()],
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
     request: Request,
-    if_none_match: IfNoneMatch = None,
+    reply: Reply,
 ) -> Response:
     """Download the calls of any filter: `csv`, `xlsx`, `jsonl`, or to subscribe `ics` and `atom`.
 
@@ -109,17 +107,18 @@ def calls_file(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
     """
     _check_filled(kb)
     telling = Telling(
-        visibilities,
+        access,
         _moment(kb, asked.as_of),
         asked.language,
         self_url=_own_address(kb, request),
         url_of=_page_of(kb, request),
     )
-    return _file(kb, asked.asked(), telling, form, if_none_match)
+    return _file(kb, asked.asked(), telling, form, reply)
 
 
 @router.get(
     "/feeds/{secret}/calls.{form}",
+    dependencies=[BY_SECRET],
     response_class=Response,
     responses=schemas.file_responses("ics", "atom") | problems(404, 422, 503),
     summary="The calendar or feed of a saved search",
@@ -129,19 +128,19 @@ def feed_file(
     search: Annotated[SavedSearch, Depends(saved_search)],
     kb: OpenKnowledgeBase,
     request: Request,
-    if_none_match: IfNoneMatch = None,
+    reply: Reply,
 ) -> Response:
     """Read the deadlines or the news of a saved search; its address is a secret of its own."""
     _check_filled(kb)
     telling = Telling(
-        search.visibilities,
+        search.access,
         kb.clock(),
         search.language,
         self_url=_own_address(kb, request),
         name=search.name,
         url_of=_page_of(kb, request),
     )
-    return _file(kb, CallQuery.from_values(dict(search.query)), telling, form, if_none_match)
+    return _file(kb, CallQuery.from_values(dict(search.query)), telling, form, reply)
 
 
 @router.get(
@@ -152,15 +151,17 @@ def feed_file(
 )
 def show_call(
     identifier: Identifier,
-    told: Annotated[schemas.Told, Query()],
-    visibilities: CallerVisibilities,
+    told: Annotated[schemas.DetailParameters, Query()],
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
-) -> JSONResponse:
+    reply: Reply,
+) -> Response:
     """Show everything known of a call, with the sentences that say so and what changed of it."""
-    hit = kb.finder.one(identifier, visibilities, _moment(kb, told.as_of))
+    hit = kb.finder.one(identifier, access, _moment(kb, told.as_of))
     if hit is None:
         raise NotFoundError("There is no such call here that you may read.")
-    return JSONResponse(detail_json(kb, hit, visibilities, told.language))
+    shown = detail_json(kb, hit, access, told.language)
+    return reply.json(shown, schemas.CallDetail, told.fields)
 
 
 def _moment(kb: KnowledgeBase, as_of: date | None) -> datetime:
@@ -184,14 +185,10 @@ def _page_of(kb: KnowledgeBase, request: Request) -> Callable[[str], str]:
 
 
 def _file(
-    kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str, known: str | None
+    kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str, reply: Replies
 ) -> Response:
     """The file, or 304 where whoever asks has it already: feed readers come every hour."""
     content = written(kb, asked, telling, form)
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": tag}
-    if known and tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
-        return Response(status_code=304, headers=headers)
-    if form not in {"ics", "atom"}:
-        headers["Content-Disposition"] = f'attachment; filename="calls.{form}"'
-    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
+    named = {"Content-Disposition": f'attachment; filename="calls.{form}"'}
+    headers = {} if form in {"ics", "atom"} else named
+    return reply.tagged(content, content, MEDIA_TYPES[form], headers)

@@ -4,11 +4,13 @@ import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse, Response
 
 from api import schemas
-from api.access import CallerVisibilities, OpenKnowledgeBase
+from api.access import CallerAccess, OpenKnowledgeBase
 from api.openapi import problems
+from api.replies import Reply
+from api.selection import Fields
 from kb.bootstrap import KnowledgeBase
 from kb.errors import NotFoundError
 from kb.shapes import document_json, page_json
@@ -36,24 +38,25 @@ _log = logging.getLogger(__name__)
     summary="List documents",
 )
 def list_documents(
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
+    reply: Reply,
     cursor: Annotated[str, Query(max_length=200, description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")] = 50,
-) -> JSONResponse:
+    fields: Fields = None,
+) -> Response:
     """List documents in their current version, by id. Follow `next` until it is null."""
     generation = kb.record.current_id()
     if generation is None:
-        return JSONResponse({"documents": [], "next": None})
-    found = kb.record.list_documents(generation, visibilities, cursor, limit + 1)
+        return reply.json({"documents": [], "next": None}, schemas.DocumentList, fields)
+    found = kb.record.list_documents(generation, access, cursor, limit + 1)
     more = len(found) > limit
     listed = found[:limit]
-    return JSONResponse(
-        {
-            "documents": [document_json(document) for document in listed],
-            "next": listed[-1].id if more else None,
-        }
-    )
+    shown = {
+        "documents": [document_json(document) for document in listed],
+        "next": listed[-1].id if more else None,
+    }
+    return reply.json(shown, schemas.DocumentList, fields)
 
 
 @router.get(
@@ -64,25 +67,26 @@ def list_documents(
 )
 def show_document(
     document_id: DocumentId,
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
+    reply: Reply,
     version: Version = None,
-) -> JSONResponse:
+    fields: Fields = None,
+) -> Response:
     """Show a version of a document, its other versions and its translations."""
     generation = _generation(kb)
-    document = kb.record.document(generation, document_id, visibilities, version)
+    document = kb.record.document(generation, document_id, access, version)
     if document is None:
         raise _not_found()
-    versions = kb.record.versions(generation, document_id, visibilities)
-    translations = kb.record.translations(generation, document_id, visibilities)
-    return JSONResponse(
-        {
-            **document_json(document),
-            "page_count": kb.record.page_count(document),
-            "versions": [document_json(other) for other in versions],
-            "translations": [document_json(other) for other in translations],
-        }
-    )
+    versions = kb.record.versions(generation, document_id, access)
+    translations = kb.record.translations(generation, document_id, access)
+    shown = {
+        **document_json(document),
+        "page_count": kb.record.page_count(document),
+        "versions": [document_json(other) for other in versions],
+        "translations": [document_json(other) for other in translations],
+    }
+    return reply.json(shown, schemas.DocumentDetail, fields)
 
 
 @router.get(
@@ -94,12 +98,14 @@ def show_document(
 def show_page(
     document_id: DocumentId,
     number: PageNumber,
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
+    reply: Reply,
     version: Version = None,
-) -> JSONResponse:
+    fields: Fields = None,
+) -> Response:
     """Read a page, or a section of a format without pages, with the places of its words."""
-    found = kb.record.page(_generation(kb), document_id, number, visibilities, version)
+    found = kb.record.page(_generation(kb), document_id, number, access, version)
     if found is None:
         raise _not_found()
     document, page = found
@@ -110,7 +116,7 @@ def show_page(
         "prev": number - 1 if number > 1 else None,
         "next": number + 1 if number < count else None,
     }
-    return JSONResponse(shown)
+    return reply.json(shown, schemas.Page, fields)
 
 
 @router.get(
@@ -129,7 +135,7 @@ def show_page(
 )
 def download_original(
     document_id: DocumentId,
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
     version: Version = None,
 ) -> FileResponse:
@@ -137,7 +143,7 @@ def download_original(
 
     Browsers save it and never run what it holds: it was made by others.
     """
-    stored = kb.record.original(_generation(kb), document_id, visibilities, version)
+    stored = kb.record.original(_generation(kb), document_id, access, version)
     if stored is None:
         raise _not_found()
     path = kb.settings.originals / stored.path

@@ -11,7 +11,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.access import CallerVisibilities, OpenKnowledgeBase, service_address
+from api.access import BY_SECRET, CurrentCaller, OpenKnowledgeBase, service_address
 from api.openapi import problems
 from kb.bootstrap import KnowledgeBase
 from kb.calls.mail import (
@@ -24,7 +24,7 @@ from kb.calls.mail import (
 from kb.calls.query import CallQuery
 from kb.calls.searches import MAX_NAME, NewSearch, ask_address, create, resolve, revoke
 from kb.errors import NotFoundError, StoreError, UsageError
-from kb.model import Visibility
+from kb.model import Access, Visibility
 from kb.record.calls import CallRecords
 from kb.record.searches import SavedSearch, SearchesRecord
 
@@ -118,7 +118,7 @@ OpenMailer = Annotated[SmtpMailer | None, Depends(mailer)]
 )
 def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
     asked: SearchRequest,
-    visibilities: CallerVisibilities,
+    caller: CurrentCaller,
     kb: OpenKnowledgeBase,
     searches: Searches,
     post: OpenMailer,
@@ -139,8 +139,10 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
             name=asked.name,
             query=CallQuery.from_values(asked.query),
             language=asked.language,
-            visibility=_narrowest(visibilities),
+            visibility=_narrowest(caller.access),
             address=asked.email or "",
+            collections=caller.access.collections,
+            key_id=None if caller.key is None else caller.key.id,
         ),
         now,
         CallRecords(kb.engine).newest_news(),
@@ -158,6 +160,7 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
 
 @router.delete(
     "/searches/{secret}",
+    dependencies=[BY_SECRET],
     status_code=204,
     responses=problems(404, 422),
     summary="Delete a saved search",
@@ -169,7 +172,7 @@ def delete_search(secret: Secret, searches: Searches) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/searches/confirm/{token}", include_in_schema=False)
+@router.get("/searches/confirm/{token}", include_in_schema=False, dependencies=[BY_SECRET])
 def ask_to_confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
     """Show a button. Programs that check mails follow links: looking changes nothing."""
     search = searches.asked_for(token, kb.clock())
@@ -178,7 +181,7 @@ def ask_to_confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> H
     return _page(_CONFIRM, button=True, name=search.name)
 
 
-@router.post("/searches/confirm/{token}", include_in_schema=False)
+@router.post("/searches/confirm/{token}", include_in_schema=False, dependencies=[BY_SECRET])
 def confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
     """Confirm the address that was asked with this token."""
     if not searches.confirm(token, kb.clock()):
@@ -186,14 +189,14 @@ def confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResp
     return _page(_CONFIRMED)
 
 
-@router.get("/unsubscribe/{token}", include_in_schema=False)
+@router.get("/unsubscribe/{token}", include_in_schema=False, dependencies=[BY_SECRET])
 async def ask_to_unsubscribe(token: Token) -> HTMLResponse:
     """Show a button, whatever the token: looking changes nothing and tells nothing."""
     del token
     return _page(_UNSUBSCRIBE, button=True)
 
 
-@router.post("/unsubscribe/{token}", include_in_schema=False)
+@router.post("/unsubscribe/{token}", include_in_schema=False, dependencies=[BY_SECRET])
 def unsubscribe(token: Token, searches: Searches) -> HTMLResponse:
     """Erase the address whose mails hold this token (RFC 8058); it may be done before."""
     searches.erase_address_of(token)
@@ -212,8 +215,8 @@ def saved_search(secret: Secret, searches: Searches) -> SavedSearch:
     return search
 
 
-def _narrowest(visibilities: tuple[Visibility, ...]) -> Visibility:
-    return max(visibilities, key=list(Visibility).index, default=Visibility.PUBLIC)
+def _narrowest(access: Access) -> Visibility:
+    return max(access.visibilities, key=list(Visibility).index, default=Visibility.PUBLIC)
 
 
 def _ask(kb: KnowledgeBase, searches: SearchesRecord, post: SmtpMailer, search_id: int) -> None:

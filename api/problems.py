@@ -47,6 +47,42 @@ class NothingIngestedError(StoreError):
         )
 
 
+class KeyNotAcceptedError(KnowledgeBaseError):
+    """A key was given that opens nothing; the answer is the same whatever the reason."""
+
+    http_status = 401
+    title = "Key not accepted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key was not accepted: it may be mistyped, have expired or been revoked. Send one "
+            "key, as `Authorization: Bearer omk_…` or as `X-API-Key: omk_…`, or none."
+        )
+
+
+class CrossSiteError(KnowledgeBaseError):
+    """A change that another site has a browser ask for."""
+
+    http_status = 403
+    title = "Request of another site"
+
+    def __init__(self) -> None:
+        super().__init__("This change was asked for by a page of another site. Ask for it here.")
+
+
+class CsrfTokenError(KnowledgeBaseError):
+    """A change that a browser asks for with a session's cookie, without the session's token."""
+
+    http_status = 403
+    title = "CSRF token missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A change with a session's cookie needs the session's token: send `csrf_token` of "
+            "/v1/session as X-CSRF-Token, or reload the page and try again."
+        )
+
+
 # The last part of a problem's ``type``. Clients compare it, so it never changes.
 _SLUGS: Final[dict[type[KnowledgeBaseError], str]] = {
     KnowledgeBaseError: "internal-error",
@@ -56,6 +92,9 @@ _SLUGS: Final[dict[type[KnowledgeBaseError], str]] = {
     UnsupportedError: "file-unsupported",
     StoreError: "store-not-available",
     NothingIngestedError: "nothing-ingested",
+    KeyNotAcceptedError: "key-not-accepted",
+    CrossSiteError: "cross-site-request",
+    CsrfTokenError: "csrf-token-missing",
 }
 
 
@@ -89,6 +128,36 @@ def problem_response(  # noqa: PLR0913 -- one parameter a member of the problem
     return ProblemResponse(body, status, {**SECURITY_HEADERS, **(headers or {})})
 
 
+def error_problem(
+    scope: Scope, error: KnowledgeBaseError, headers: Mapping[str, str] | None = None
+) -> ProblemResponse:
+    """The answer to an error that the user can mend."""
+    detail = str(error)
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
+        error, NothingIngestedError
+    ):
+        # Such a message is written for whoever runs the service: it names folders and settings.
+        _log.error("%s: %s", without_secrets(scope["path"]), error)
+        detail = _NOT_NOW
+    slug = next(_SLUGS[kind] for kind in type(error).__mro__ if kind in _SLUGS)
+    return problem_response(
+        scope, error.http_status, detail, slug=slug, title=error.title, headers=headers
+    )
+
+
+def database_problem(scope: Scope, error: Exception) -> ProblemResponse:
+    """The answer when the database is locked or away: it may be back at the next try."""
+    reason = getattr(error, "orig", None) or error
+    _log.error("%s: the database can't be used: %s", without_secrets(scope["path"]), reason)
+    return problem_response(
+        scope,
+        StoreError.http_status,
+        _NOT_NOW,
+        slug=_SLUGS[StoreError],
+        title=StoreError.title,
+    )
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Have every error of an application answered as a problem."""
     app.add_exception_handler(KnowledgeBaseError, _on_knowledge_base_error)
@@ -101,28 +170,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _on_knowledge_base_error(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, KnowledgeBaseError):  # Starlette's handlers take any exception
         raise error
-    detail = str(error)
-    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
-        error, NothingIngestedError
-    ):
-        # Such a message is written for whoever runs the service: it names folders and settings.
-        _log.error("%s: %s", without_secrets(request.url.path), error)
-        detail = _NOT_NOW
-    slug = next(_SLUGS[kind] for kind in type(error).__mro__ if kind in _SLUGS)
-    return problem_response(request.scope, error.http_status, detail, slug=slug, title=error.title)
+    return error_problem(request.scope, error)
 
 
 async def _on_database_error(request: Request, error: Exception) -> ProblemResponse:
-    """A database that is locked or away: it may be back at the next try."""
-    reason = getattr(error, "orig", None) or error
-    _log.error("%s: the database can't be used: %s", without_secrets(request.url.path), reason)
-    return problem_response(
-        request.scope,
-        StoreError.http_status,
-        _NOT_NOW,
-        slug=_SLUGS[StoreError],
-        title=StoreError.title,
-    )
+    return database_problem(request.scope, error)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:

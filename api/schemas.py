@@ -17,7 +17,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api import examples
-from kb.model import Filters, Kind, Visibility
+from api.selection import DESCRIPTION as FIELDS
+from api.selection import MAX_FIELDS
+from kb.model import Access, Filters, Kind, Visibility
 
 # The engine checks both too. Importing them from there would load Haystack with the schemas; a test
 # holds them equal.
@@ -59,10 +61,10 @@ class Narrowing(BaseModel):
             raise PydanticCustomError("order", "until must not lie before since")
         return value
 
-    def filters(self, visibilities: tuple[Visibility, ...]) -> Filters:
-        """What the index is asked for on behalf of a caller who may see ``visibilities``."""
+    def filters(self, access: Access) -> Filters:
+        """What the index is asked for on behalf of a caller who may see ``access``."""
         return Filters(
-            visibilities=visibilities,
+            access=access,
             kind=self.kind,
             language=self.language,
             theme=self.theme,
@@ -72,7 +74,13 @@ class Narrowing(BaseModel):
         )
 
 
-class SearchParameters(Narrowing):
+class Selecting(BaseModel):
+    """What of a response is wanted."""
+
+    fields: str | None = Field(None, max_length=MAX_FIELDS, description=FIELDS)
+
+
+class SearchParameters(Narrowing, Selecting):
     """A search."""
 
     q: Question | None = Field(None, description="Another name of `query`.")

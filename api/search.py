@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from api import schemas
-from api.access import CallerVisibilities, OpenKnowledgeBase, search_engine
+from api.access import CallerAccess, OpenKnowledgeBase, search_engine
 from api.openapi import problems
 from kb.shapes import answer_json, search_json
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 )
 async def search(
     asked: Annotated[schemas.SearchParameters, Query()],
-    visibilities: CallerVisibilities,
+    access: CallerAccess,
     kb: OpenKnowledgeBase,
 ) -> JSONResponse:
     """Find passages, each with its document, its page and the place of its words on it.
@@ -29,7 +29,7 @@ async def search(
     A question in French finds English documents too, and the other way round.
     """
     engine = await search_engine(kb)
-    found = await engine.search_async(asked.query or "", asked.filters(visibilities), asked.top_k)
+    found = await engine.search_async(asked.query or "", asked.filters(access), asked.top_k)
     return JSONResponse(search_json(found))
 
 
@@ -40,7 +40,7 @@ async def search(
     summary="Answer a question",
 )
 async def answer(
-    asked: schemas.AnswerRequest, visibilities: CallerVisibilities, kb: OpenKnowledgeBase
+    asked: schemas.AnswerRequest, access: CallerAccess, kb: OpenKnowledgeBase
 ) -> JSONResponse:
     """Answer with exact quotes, each compared with the stored page that it cites.
 
@@ -48,5 +48,5 @@ async def answer(
     passages are given instead: that is an answer too (200).
     """
     engine = await search_engine(kb)
-    given = await engine.answer_async(asked.question, asked.filters(visibilities))
+    given = await engine.answer_async(asked.question, asked.filters(access))
     return JSONResponse(answer_json(given))

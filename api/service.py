@@ -7,10 +7,10 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from api import schemas
-from api.access import CallerVisibilities, OpenKnowledgeBase, search_engine
+from api.access import EVERYONE, CallerAccess, OpenKnowledgeBase, search_engine
 from api.openapi import problems
 from kb.bootstrap import KnowledgeBase
-from kb.model import Filters, Visibility
+from kb.model import PUBLIC_ACCESS, Access, Filters
 
 router = APIRouter(tags=["service"])
 
@@ -40,13 +40,13 @@ _DOCS_POLICY = (
 )
 
 
-@router.get("/", include_in_schema=False)
+@router.get("/", include_in_schema=False, dependencies=[EVERYONE])
 async def home() -> RedirectResponse:
     """Lead to the page that documents the service."""
     return RedirectResponse("docs")
 
 
-@router.get("/docs", include_in_schema=False)
+@router.get("/docs", include_in_schema=False, dependencies=[EVERYONE])
 async def docs() -> HTMLResponse:
     """Document the service, without asking anything of other sites."""
     return HTMLResponse(_DOCS, headers={"Content-Security-Policy": _DOCS_POLICY})
@@ -58,18 +58,19 @@ async def docs() -> HTMLResponse:
     responses=problems(503),
     summary="What the service holds",
 )
-def status(visibilities: CallerVisibilities, kb: OpenKnowledgeBase) -> JSONResponse:
+def status(access: CallerAccess, kb: OpenKnowledgeBase) -> JSONResponse:
     """Show the current generation and how many documents and passages of it you may read."""
     return JSONResponse(
         {
             "version": version("operation-milliard-kb"),
-            "generation": _generation(kb, visibilities),
+            "generation": _generation(kb, access),
         }
     )
 
 
 @router.get(
     "/healthz",
+    dependencies=[EVERYONE],
     response_model=schemas.Health,
     responses=problems(),
     summary="Is it alive?",
@@ -81,6 +82,7 @@ async def healthz() -> JSONResponse:
 
 @router.get(
     "/readyz",
+    dependencies=[EVERYONE],
     response_model=schemas.Health,
     responses=problems(503),
     summary="Is it ready?",
@@ -88,24 +90,22 @@ async def healthz() -> JSONResponse:
 async def readyz(kb: OpenKnowledgeBase) -> JSONResponse:
     """Answer once there is something to search, with database and index open."""
     await search_engine(kb)
-    await run_in_threadpool(_count, kb, ())
+    await run_in_threadpool(_count, kb, PUBLIC_ACCESS)
     return JSONResponse({"status": "ready"})
 
 
-def _generation(
-    kb: KnowledgeBase, visibilities: tuple[Visibility, ...]
-) -> dict[str, str | int] | None:
+def _generation(kb: KnowledgeBase, access: Access) -> dict[str, str | int] | None:
     current = kb.record.current()
     if current is None:
         return None
     return {
         "id": current.id,
         "created": current.created.isoformat(timespec="seconds"),
-        "documents": kb.record.count_documents(current.id, visibilities),
-        "passages": _count(kb, visibilities),
+        "documents": kb.record.count_documents(current.id, access),
+        "passages": _count(kb, access),
     }
 
 
-def _count(kb: KnowledgeBase, visibilities: tuple[Visibility, ...]) -> int:
+def _count(kb: KnowledgeBase, access: Access) -> int:
     with kb.generations.current() as view:
-        return view.index.count(Filters(visibilities=visibilities))
+        return view.index.count(Filters(access=access))

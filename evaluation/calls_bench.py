@@ -28,7 +28,7 @@ from kb.calls.match import SUBJECT, match
 from kb.calls.profile import read_profile
 from kb.calls.query import CallQuery
 from kb.errors import UsageError
-from kb.model import Visibility
+from kb.model import FULL_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -150,7 +150,7 @@ def measure_calls(
         name: [each.hit.call.identifier for each in matched] for name, matched in matches.items()
     }
     asked: Qrels = {one.id: one.grades for one in questions}
-    page = kb.finder.find(CallQuery(), tuple(Visibility), NOW, limit=1)
+    page = kb.finder.find(CallQuery(), FULL_ACCESS, NOW, limit=1)
     return CallsOutcome(
         tuple(questions),
         measured(qrels, found, _OF_PROFILES),
@@ -185,7 +185,7 @@ def _matched(kb: KnowledgeBase, path: Path) -> list[Match]:
         kb,
         read_profile(path),
         CallQuery(),
-        visibilities=tuple(Visibility),
+        access=FULL_ACCESS,
         now=NOW,
         limit=_DEPTH,
     )
@@ -194,7 +194,7 @@ def _matched(kb: KnowledgeBase, path: Path) -> list[Match]:
 def _found(kb: KnowledgeBase, question: Question) -> list[str]:
     try:
         asked = CallQuery(query=question.question)
-        page = kb.finder.find(asked, tuple(Visibility), NOW, limit=_DEPTH)
+        page = kb.finder.find(asked, FULL_ACCESS, NOW, limit=_DEPTH)
     except UsageError:  # one that the product refuses to take finds nothing
         return []
     return [hit.call.identifier for hit in page.hits]

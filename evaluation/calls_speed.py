@@ -26,7 +26,7 @@ from evaluation.documents import existing_base
 from evaluation.machine import commit, machine
 from kb.bootstrap import open_knowledge_base
 from kb.calls.query import CallQuery
-from kb.model import Applicant, CallStatus, Visibility
+from kb.model import FULL_ACCESS, Applicant, CallStatus
 from kb.record.calls import call_of
 from kb.record.schema import calls
 
@@ -106,7 +106,7 @@ def _time_base(name: str, kb: KnowledgeBase, times: int) -> None:
     for label, asked in SEARCHES.items():
 
         def find(asked: CallQuery = asked) -> object:
-            return kb.finder.find(asked, tuple(Visibility), NOW, limit=_LIMIT)
+            return kb.finder.find(asked, FULL_ACCESS, NOW, limit=_LIMIT)
 
         _row(name, label, find, times)
     with closing(_peer(kb)) as peer:

@@ -12,7 +12,7 @@ from evaluation.benches import Bench, BenchDocument
 from evaluation.measures import means, per_query
 from evaluation.retrieval import DEPTH, EVERYTHING
 from kb.errors import UsageError
-from kb.model import Visibility
+from kb.model import FULL_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -91,7 +91,7 @@ def document_ids(base: KnowledgeBase) -> list[str]:
     """The id of every document that a base holds."""
     found: list[str] = []
     generation = base.record.current_id() or 0
-    everyone = tuple(Visibility)
+    everyone = FULL_ACCESS
     while part := base.record.list_documents(generation, everyone, after=(found or [""])[-1]):
         found += [document.id for document in part]
     return found

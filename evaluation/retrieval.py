@@ -10,7 +10,7 @@ from evaluation.bases import Chosen, bench_base
 from evaluation.machine import bar, commit
 from evaluation.measures import Run, means, per_query
 from kb.errors import UsageError
-from kb.model import Filters, Visibility
+from kb.model import FULL_ACCESS, Filters
 
 if TYPE_CHECKING:
     from evaluation.benches import Bench
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kb.model import Document, Hit
 
 DEPTH = 100
-EVERYTHING = Filters(visibilities=tuple(Visibility))
+EVERYTHING = Filters(FULL_ACCESS)
 # A version that its own language's list holds this high must be in the merged list this high.
 _OWN_TOP, _MERGED_TOP = 10, 20
 

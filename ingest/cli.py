@@ -33,6 +33,10 @@ def ingest(
     kind: Annotated[Kind | None, typer.Option(help="What the documents are.")] = None,
     visibility: Annotated[Visibility | None, typer.Option(help="Who may see them.")] = None,
     theme: Annotated[list[str] | None, typer.Option(help="A theme; can be repeated.")] = None,
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(help="A set that keys may be narrowed to; can be repeated; none: in no set."),
+    ] = None,
     issuer: Annotated[str | None, typer.Option(help="Who issued the documents.")] = None,
     licence: Annotated[str | None, typer.Option(help="Their licence.")] = None,
     password: Annotated[
@@ -57,7 +61,12 @@ def ingest(
     from ingest import run  # noqa: PLC0415 -- keeps `kb --help` quick
 
     metadata = Metadata(
-        kind=kind, visibility=visibility, themes=tuple(theme or ()), issuer=issuer, licence=licence
+        kind=kind,
+        visibility=visibility,
+        themes=tuple(theme or ()),
+        collections=tuple(collection or ()),
+        issuer=issuer,
+        licence=licence,
     )
     with opened() as kb, Shown() as progress:
         saved = None if checked is None else checked_at(checked, kb.clock())

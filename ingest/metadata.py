@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SIDECAR = "metadata.yaml"
 _FIELDS = {field.name for field in dataclasses.fields(Metadata)}
-_CARRIED_ON = ("kind", "visibility", "themes", "issuer", "licence")
-_LISTS = {"authors", "themes"}
+_CARRIED_ON = ("kind", "visibility", "themes", "collections", "issuer", "licence")
+_LISTS = {"authors", "themes", "collections"}
 _DATES = {"published", "version_date"}
 _PATTERNS = {"celex": r"[0-9A-Z][0-9A-Z()_/-]{4,40}", "language": r"[a-z]{2}"}
 _LOOKS = {"celex": "32014R0651", "language": "fr or en"}

@@ -74,8 +74,11 @@ class Publication:
             draft.discard()
         else:
             self._write_index(progress)
-            draft.publish(self.metadata, sorted(self.restored), self.narrowed, self.news)
+            collections = draft.publish(
+                self.metadata, sorted(self.restored), self.narrowed, self.news
+            )
             self._narrow_kept()
+            self._collect_kept(collections)
         draft.note_checks(self.checked)
         return draft.id if self.changed else None
 
@@ -105,3 +108,15 @@ class Publication:
                 for visibility in set(self.narrowed.values()):
                     ids = [key for key, value in self.narrowed.items() if value is visibility]
                     self.kb.index.narrow(generation.id, ids, visibility)
+
+    def _collect_kept(self, changed: dict[str, set[str]]) -> None:
+        """Have older generations put documents into the collections that they are in now."""
+        together: dict[frozenset[str], list[str]] = {}
+        for document_id, names in changed.items():
+            together.setdefault(frozenset(names), []).append(document_id)
+        for generation in self.kb.record.kept():
+            if generation.id != self.draft.id:
+                for within, ids in together.items():
+                    held = self.kb.record.held(generation.id, ids)
+                    if held:
+                        self.kb.index.collect(generation.id, held, within)

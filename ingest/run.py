@@ -251,7 +251,7 @@ class _Run:
         same = same_content(waiting.sha256, known)
         if same is not None:
             return self._update_metadata(waiting, metadata, same, known)
-        twin = self.draft.twin(waiting.sha256, metadata.visibility or Visibility.PUBLIC)
+        twin = self.draft.twin(waiting.sha256, metadata)
         if twin is not None and not known and twin.source != waiting.path:
             self._remember(waiting, twin.key, twin.document_id, indexed=False)
             reason = f"the same file as {shown(twin.source)}"

@@ -13,6 +13,7 @@ from kb.errors import StoreError
 from kb.index.generations import Generations, check_encoder
 from kb.record.calls import CallRecords
 from kb.record.database import open_database
+from kb.record.keys import KeysRecord
 from kb.record.reading import Record
 from kb.settings import Settings, load_settings
 
@@ -49,6 +50,11 @@ class KnowledgeBase:
     def calls(self) -> CallRecords:
         """What the system of record knows of calls."""
         return CallRecords(self.engine)
+
+    @cached_property
+    def keys(self) -> KeysRecord:
+        """The keys of partners and staff, and the sessions that were opened with them."""
+        return KeysRecord(self.engine)
 
     @cached_property
     def finder(self) -> CallFinder:

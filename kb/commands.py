@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kb.errors import NotFoundError, StoreError, UsageError
-from kb.model import Filters, Kind, Visibility
+from kb.model import FULL_ACCESS, Filters, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 # Whoever can start this command can read the store's files: it sees everything.
-EVERYTHING = tuple(Visibility)
+EVERYTHING = FULL_ACCESS
 
 KindOption = Annotated[Kind | None, typer.Option(help="Only documents of this kind.")]
 LanguageOption = Annotated[str | None, typer.Option(help="Only passages in fr or en.")]
@@ -220,7 +220,7 @@ def _filters(
     if since and until and since > until:
         raise UsageError("--since is later than --until: no document can lie between them.")
     return Filters(
-        visibilities=EVERYTHING,
+        access=EVERYTHING,
         kind=kind,
         language=language,
         theme=theme,

@@ -29,6 +29,23 @@ class Visibility(StrEnum):
         return widest_first[: widest_first.index(self)]
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a caller may see: documents of these visibilities.
+
+    With ``collections``, of those only what is in one of them; null is no such limit. The default
+    is what anybody may see.
+    """
+
+    visibilities: tuple[Visibility, ...] = (Visibility.PUBLIC,)
+    collections: tuple[str, ...] | None = None
+
+
+PUBLIC_ACCESS = Access()
+# Of whoever can read the store's files: it sees everything.
+FULL_ACCESS = Access(tuple(Visibility))
+
+
 class Role(StrEnum):
     """What a stretch of page text does in its document."""
 
@@ -98,6 +115,7 @@ class Metadata:
 
     ``identifier`` names a work that has neither CELEX number nor DOI (a call's identifier).
     ``version_date`` dates one version of a work whose text changes (a consolidated act).
+    ``collections`` names sets of documents that a key may be narrowed to.
     """
 
     title: str | None = None
@@ -108,6 +126,7 @@ class Metadata:
     kind: Kind | None = None
     visibility: Visibility | None = None
     themes: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
     celex: str | None = None
     eli: str | None = None
     doi: str | None = None
@@ -335,10 +354,10 @@ class CallFilters:
 class Filters:
     """What a search is narrowed to; every part acts inside the index query.
 
-    ``visibilities`` is what the caller may see and always applies. ``call`` narrows to calls.
+    ``access`` is what the caller may see and always applies. ``call`` narrows to calls.
     """
 
-    visibilities: tuple[Visibility, ...] = (Visibility.PUBLIC,)
+    access: Access = PUBLIC_ACCESS
     kind: Kind | None = None
     language: str | None = None
     theme: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError
@@ -54,6 +54,15 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("", description="The address that mails come from.")
     public_url: str = Field("", description="Where readers reach the service: links in mails.")
+    cors_origins: str = Field(
+        "", description="Sites whose pages may ask, with spaces between; * for all."
+    )
+    audit_queries: Literal["text", "hashed"] = Field(
+        "text", description="How the audit trail keeps questions; hashed: as keyed hashes alone."
+    )
+    audit_days: int = Field(
+        365, ge=1, le=36_500, description="Days that the audit trail and feedback are kept."
+    )
 
     def shown(self) -> dict[str, Any]:
         """Every setting by name, secrets hidden."""

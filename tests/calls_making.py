@@ -9,7 +9,7 @@ from ingest.calls.base import CallRecord
 from ingest.calls.run import take_calls
 from ingest.calls.sources.texts import page_of_text
 from kb.calls.dates import BRUSSELS
-from kb.model import Call, CallSource, DeadlineModel, Metadata, Visibility
+from kb.model import FULL_ACCESS, Call, CallSource, DeadlineModel, Metadata, Visibility
 
 if TYPE_CHECKING:
     import random
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 1, 11, tzinfo=UTC)  # noon in Brussels, an hour before the tests' clock
 CHECKED = NOW - timedelta(days=1)
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 SOURCE = "eu-portal"
 
 

@@ -11,7 +11,7 @@ from fakes import HashingEncoder, TickingClock
 
 from ingest.run import Options, ingest
 from kb.bootstrap import open_knowledge_base
-from kb.model import Filters, Metadata, Visibility
+from kb.model import FULL_ACCESS, Filters, Metadata
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kb.encoders.base import Encoder
     from kb.model import Hit
 
-EVERYTHING = Filters(visibilities=tuple(Visibility))
+EVERYTHING = Filters(FULL_ACCESS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,7 +97,7 @@ class Base:
         """The id of the document that a file gave, whatever became of it since."""
         stem = name.rpartition(".")[0]
         generation = self.kb.record.current_id() or 0
-        listed = self.kb.record.list_documents(generation, tuple(Visibility))
+        listed = self.kb.record.list_documents(generation, FULL_ACCESS)
         return next(each.id for each in listed if each.id.startswith(f"{stem}-"))
 
     def hits(self, query: str, filters: Filters = EVERYTHING) -> list[Hit]:

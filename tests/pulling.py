@@ -18,7 +18,7 @@ from ingest.calls.pulls.running import (
     Pulled,
     pull_eu_portal,
 )
-from kb.model import Call, Document, Visibility
+from kb.model import FULL_ACCESS, Call, Document
 from kb.record.calls import CallRecords
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ def documents(kb: KnowledgeBase) -> list[Document]:
     generation = kb.record.current_id()
     if generation is None:
         return []
-    return list(kb.record.list_documents(generation, tuple(Visibility)))
+    return list(kb.record.list_documents(generation, FULL_ACCESS))
 
 
 def call(kb: KnowledgeBase, identifier: str) -> Call:
     """What the base knows of a call."""
     generation = kb.record.current_id()
     assert generation is not None
-    found = CallRecords(kb.engine).by_identifier(generation, identifier, tuple(Visibility))
+    found = CallRecords(kb.engine).by_identifier(generation, identifier, FULL_ACCESS)
     assert found is not None
     assert found.call is not None
     return found.call

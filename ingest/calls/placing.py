@@ -313,6 +313,7 @@ def _metadata(
         kind=Kind.CALL,
         visibility=stated.visibility or Visibility.PUBLIC,
         themes=stated.themes,
+        collections=stated.collections,
         identifier=call.identifier,
         licence=merged.licence or stated.licence,
         url=call.url,

@@ -28,6 +28,7 @@ from kb.answers.fitness import shape_of
 from kb.answers.terms import question_terms
 from kb.encoders.cross import CrossEncoder
 from kb.model import Answer
+from kb.stopping import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from kb.encoders.base import Encoder
     from kb.model import Hit
     from kb.record.reading import Record
+    from kb.stopping import Stop
 
 # Candidates whose shape is looked at, those of them that are read (40 take about 0.3 s on two free
 # cores), and those of these that are compared with each other.
@@ -80,11 +82,15 @@ class AnswerExtractor:
         self._dictionary = dictionary or PackageDictionary()
         self._threshold = threshold
 
-    def answer(self, sought: Sought, hits: Sequence[Hit]) -> Answer:
-        """Answer from hits, best sentence first, from several documents where several speak."""
+    def answer(self, sought: Sought, hits: Sequence[Hit], stop: Stop = NEVER) -> Answer:
+        """Answer from hits, best sentence first, from several documents where several speak.
+
+        Raises:
+            Stopped: The work is to stop.
+        """
         asked = self._asked(sought)
         found = candidates(asked, hits)
-        ranked = self._rank(asked, sought.text, found)
+        ranked = self._rank(asked, sought.text, found, stop)
         sure = confidence(ranked)
         chosen = self._choose(ranked, sought.language) if sure >= self._threshold else []
         cited, citations = cite(self._record, chosen)
@@ -103,12 +109,15 @@ class AnswerExtractor:
         weights = found.weights(sought.rarity(found.numbers()), sought.unseen)
         return Asked(found, weights, shape_of(sought.text, found))
 
-    def _rank(self, asked: Asked, question: str, found: Sequence[Candidate]) -> list[Candidate]:
+    def _rank(
+        self, asked: Asked, question: str, found: Sequence[Candidate], stop: Stop
+    ) -> list[Candidate]:
         """The most promising candidates, read, best first."""
         likely = sorted((scored(c, PROMISING) for c in found), key=_best_first)[:MAX_SHAPED]
         shaped = (scored(with_shape(asked, candidate), PROMISING) for candidate in likely)
         promising = sorted(shaped, key=_best_first)[:MAX_READ]
-        read = self._reader.score(question, [read_under(candidate) for candidate in promising])
+        stated = [read_under(candidate) for candidate in promising]
+        read = self._reader.score(question, stated, stop)
         return sorted(
             (
                 scored(with_reading(candidate, log_odds), ANSWERING)

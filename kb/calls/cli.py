@@ -12,7 +12,7 @@ import typer
 
 from kb.commands import JsonOption, opened, print_json
 from kb.errors import NotFoundError, UsageError
-from kb.model import Visibility
+from kb.model import FULL_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-EVERYBODY = tuple(Visibility)  # the command line is the staff's own
+EVERYBODY = FULL_ACCESS  # the command line is the staff's own
 # What somebody who looks for money can apply for, or get ready for.
 DEFAULT_STATUSES = ("open", "forthcoming", "rolling")
 _LANGUAGES = ("fr", "en")
@@ -208,9 +208,7 @@ def match(
     with _options():
         asked = CallQuery.from_values(values)
     with opened() as kb, _options():
-        found = matched(
-            kb, described, asked, visibilities=EVERYBODY, now=_moment(kb, as_of), limit=limit
-        )
+        found = matched(kb, described, asked, access=EVERYBODY, now=_moment(kb, as_of), limit=limit)
     shown = [match_json(each, spoken) for each in found]
     if as_json:
         print_json({"profile": described.name, "hits": shown})

@@ -10,7 +10,7 @@ from kb.shapes import call_detail_json, call_text_json
 if TYPE_CHECKING:
     from kb.bootstrap import KnowledgeBase
     from kb.calls.finder import CallHit
-    from kb.model import Citation, Fact, Visibility
+    from kb.model import Access, Citation, Fact
 
 
 def cited_facts(kb: KnowledgeBase, hit: CallHit) -> list[tuple[Fact, Citation]]:
@@ -25,12 +25,10 @@ def cited_facts(kb: KnowledgeBase, hit: CallHit) -> list[tuple[Fact, Citation]]:
     return [(fact, citation) for fact, citation in found if citation is not None]
 
 
-def detail_json(
-    kb: KnowledgeBase, hit: CallHit, visibilities: tuple[Visibility, ...], language: str
-) -> dict[str, Any]:
+def detail_json(kb: KnowledgeBase, hit: CallHit, access: Access, language: str) -> dict[str, Any]:
     """A call as every door shows it in full."""
     generation = kb.record.current_id() or 0
-    history = kb.calls.news(generation, visibilities, document_ids=[hit.document.id])
+    history = kb.calls.news(generation, access, document_ids=[hit.document.id])
     pages = kb.record.page_texts_of(hit.document)
     return call_detail_json(hit, language, cited_facts(kb, hit), history) | {
         "pages": [call_text_json(hit.document, *page) for page in pages]

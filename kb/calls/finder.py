@@ -22,7 +22,7 @@ from kb.errors import UsageError
 from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
 from kb.index.payload import OF
-from kb.model import CallStatus, Citation, Document, Filters
+from kb.model import Access, CallStatus, Citation, Document, Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kb.index.base import IndexReader
     from kb.index.generations import Generations, View
-    from kb.model import Call, Hit, Visibility
+    from kb.model import Call, Hit
     from kb.record.calls import CallRecords
     from kb.record.reading import Record
     from kb.search.engine import SearchEngine
@@ -125,7 +125,7 @@ class CallFinder:
     def find(
         self,
         asked: CallQuery,
-        visibilities: tuple[Visibility, ...],
+        access: Access,
         now: datetime,
         *,
         cursor: str | None = None,
@@ -145,7 +145,7 @@ class CallFinder:
         if start is not None and start.phase == RANKING and not ranking:
             raise UsageError("cursor is of a question: ask for the first page again.")
         with self._generations.current() as view:
-            filters = _resolved(asked, view.index, visibilities, now)
+            filters = _resolved(asked, view.index, access, now)
             found = _Found(view, filters)
             entries = list(islice(self._entries(asked, found, start), limit + 1))
             shown = entries[:limit]
@@ -160,39 +160,33 @@ class CallFinder:
                 near=said is None or any(said.is_said(hit) for hit in hits),
             )
 
-    def all(
-        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
-    ) -> list[CallHit]:
+    def all(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """Every call that the filters of a query let through, at most so many, in its order."""
         asked.check()
         with self._generations.current() as view:
-            found = _Found(view, _resolved(asked, view.index, visibilities, now))
+            found = _Found(view, _resolved(asked, view.index, access, now))
             entries = list(islice(self._entries(asked, found, None), most))
             return list(self._hits(asked, found, entries, now))
 
-    def matches(
-        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
-    ) -> list[CallHit]:
+    def matches(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """What somebody who follows a query is told of: of a question only the best matches.
 
         A ranking has no end of its own: those count that rank among ``FOLLOWED_MATCHES`` and whose
         title or best sentences hold a word of the question, or of its translation.
         """
         if not asked.query.strip():
-            return self.all(asked, visibilities, now, most)
+            return self.all(asked, access, now, most)
         ranked = replace(asked, sort=Sort.RELEVANCE)
-        found = self.all(ranked, visibilities, now, min(most, FOLLOWED_MATCHES))
+        found = self.all(ranked, access, now, min(most, FOLLOWED_MATCHES))
         said = Asked(asked.query)
         return [hit for hit in found if hit.score is not None and said.is_said(hit)]
 
-    def one(
-        self, identifier: str, visibilities: tuple[Visibility, ...], now: datetime
-    ) -> CallHit | None:
+    def one(self, identifier: str, access: Access, now: datetime) -> CallHit | None:
         """The call of an identifier, whatever its case."""
         generation = self._record.current_id()
         if generation is None:
             return None
-        document = self._calls.by_identifier(generation, identifier, visibilities)
+        document = self._calls.by_identifier(generation, identifier, access)
         if document is None or document.call is None:
             return None
         return CallHit(document, document.call, status_at(document.call, now))
@@ -209,12 +203,12 @@ class CallFinder:
 
     @contextmanager
     def opened(
-        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime
+        self, asked: CallQuery, access: Access, now: datetime
     ) -> Iterator[tuple[View, Filters]]:
         """Hold the current generation open, with the filters of a query; for several rankings."""
         asked.check()
         with self._generations.current() as view:
-            yield view, _resolved(asked, view.index, visibilities, now)
+            yield view, _resolved(asked, view.index, access, now)
 
     def ranked(self, text: str, view: View, filters: Filters) -> list[Hit]:
         """The best ``RANKED`` calls for a text, each with its best passage."""
@@ -245,10 +239,10 @@ class CallFinder:
 
     def _look_up(self, found: _Found, passage_ids: Sequence[str]) -> dict[str, Document]:
         """The documents of head points; the record has the last word on what may be shown."""
-        view, visibilities = found.view, found.filters.visibilities
-        ids = self._calls.documents_of(view.generation, passage_ids, visibilities)
+        view, access = found.view, found.filters.access
+        ids = self._calls.documents_of(view.generation, passage_ids, access)
         new = [key for key in dict.fromkeys(ids.values()) if key not in found.documents]
-        found.documents |= self._calls.of(view.generation, new, visibilities)
+        found.documents |= self._calls.of(view.generation, new, access)
         return {
             passage: found.documents[key] for passage, key in ids.items() if key in found.documents
         }
@@ -256,9 +250,9 @@ class CallFinder:
     def _hits(
         self, asked: CallQuery, found: _Found, entries: Sequence[_Entry], now: datetime
     ) -> tuple[CallHit, ...]:
-        view, visibilities = found.view, found.filters.visibilities
+        view, access = found.view, found.filters.access
         new = [entry.document_id for entry in entries if entry.document_id not in found.documents]
-        found.documents |= self._calls.of(view.generation, new, visibilities)
+        found.documents |= self._calls.of(view.generation, new, access)
         passages = [entry.hit for entry in entries if entry.hit is not None]
         why: dict[str, tuple[Citation, ...]] = {}
         if passages:
@@ -272,11 +266,9 @@ class CallFinder:
         return tuple(hits)
 
 
-def _resolved(
-    asked: CallQuery, index: IndexReader, visibilities: tuple[Visibility, ...], now: datetime
-) -> Filters:
+def _resolved(asked: CallQuery, index: IndexReader, access: Access, now: datetime) -> Filters:
     """The filters, with programmes, types of action and themes under the names of the base."""
-    every = CallQuery().filters(now, visibilities)
+    every = CallQuery().filters(now, access)
 
     def known(key: str, texts: tuple[str, ...]) -> tuple[str, ...]:
         names = index.facet(key, every, MAX_NAMES) if texts else {}
@@ -288,7 +280,7 @@ def _resolved(
         action_type=known("action_types", asked.action_type),
         theme=known("themes", asked.theme),
     )
-    return asked.filters(now, visibilities)
+    return asked.filters(now, access)
 
 
 def _phases(order: Sort, now: float) -> list[_Phase]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kb.calls.query import CallQuery
     from kb.calls.status import Words
     from kb.calls.why import Rarity
-    from kb.model import Call, Citation, Fact, Hit, Visibility
+    from kb.model import Access, Call, Citation, Fact, Hit
 
 MAX_LIMIT = 50
 SUBJECT = "subject"
@@ -82,7 +82,7 @@ def match(  # noqa: PLR0913 -- keywords, after what is matched with what
     profile: Profile,
     asked: CallQuery,
     *,
-    visibilities: tuple[Visibility, ...],
+    access: Access,
     now: datetime,
     limit: int = 10,
 ) -> list[Match]:
@@ -94,9 +94,9 @@ def match(  # noqa: PLR0913 -- keywords, after what is matched with what
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise UsageError(f"limit is {limit}; it must lie between 1 and {MAX_LIMIT}.")
-    with kb.finder.opened(asked, visibilities, now) as (view, filters):
+    with kb.finder.opened(asked, access, now) as (view, filters):
         ranked = _ranked(profile, lambda text: kb.finder.ranked(text, view, filters))
-        documents = kb.calls.of(view.generation, list(ranked), visibilities)
+        documents = kb.calls.of(view.generation, list(ranked), access)
         order = sorted(
             (key for key, document in documents.items() if document.call is not None),
             # A call that says it is not for such as these goes behind all that do not say so.

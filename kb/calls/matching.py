@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from kb.calls.dates import brussels_day
 from kb.calls.news import NewsKind
 from kb.calls.query import MOST_CALLS, CallQuery
-from kb.model import CallStatus
+from kb.model import Access, CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kb.calls.finder import CallHit
     from kb.calls.news import CallNews
-    from kb.model import Call, Document, Visibility
+    from kb.model import Call, Document
     from kb.record.searches import SavedSearch
 
 # A deadline is near, and told of, from here on.
@@ -29,9 +29,7 @@ _ENDINGS = {NewsKind.CLOSED, NewsKind.GONE}
 class Finder(Protocol):
     """Finds calls (``kb.calls.finder.CallFinder``)."""
 
-    def matches(
-        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
-    ) -> list[CallHit]:
+    def matches(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """What somebody who follows a query is told of, at most so many."""
         ...
 
@@ -42,7 +40,7 @@ class Calls(Protocol):
     def news(
         self,
         generation: int,
-        visibilities: Collection[Visibility] | None,
+        access: Access | None,
         *,
         after_id: int | None = None,
     ) -> list[CallNews]:
@@ -50,7 +48,7 @@ class Calls(Protocol):
         ...
 
     def of(
-        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, document_ids: Sequence[str], access: Access
     ) -> dict[str, Document]:
         """The documents that are calls, by id, each with its call."""
         ...
@@ -71,18 +69,18 @@ class Matches:
     def __init__(self, shelf: Shelf, now: datetime) -> None:
         self.now = now
         self._shelf = shelf
-        self._news: dict[tuple[Visibility, int], list[CallNews]] = {}
-        self._found: dict[tuple[Visibility, str], dict[str, Call]] = {}
+        self._news: dict[tuple[Access, int], list[CallNews]] = {}
+        self._found: dict[tuple[Access, str], dict[str, Call]] = {}
 
     def news(self, search: SavedSearch) -> list[CallNews]:
         """The news that were not looked at yet for a search."""
         generation = self._shelf.generation
         if generation is None:
             return []
-        asked = (search.visibility, search.told_until)
+        asked = (search.access, search.told_until)
         if asked not in self._news:
             self._news[asked] = self._shelf.calls.news(
-                generation, search.visibilities, after_id=search.told_until
+                generation, search.access, after_id=search.told_until
             )
         return self._news[asked]
 
@@ -110,9 +108,9 @@ class Matches:
     def _matching(self, search: SavedSearch, query: CallQuery) -> dict[str, Call]:
         if self._shelf.generation is None or _is_empty(query):
             return {}
-        asked = (search.visibility, json.dumps(query.as_values(), sort_keys=True))
+        asked = (search.access, json.dumps(query.as_values(), sort_keys=True))
         if asked not in self._found:
-            self._found[asked] = self._read(query, search.visibilities)
+            self._found[asked] = self._read(query, search.access)
         return self._found[asked]
 
     def others(self, search: SavedSearch, document_ids: Collection[str]) -> dict[str, Call]:
@@ -120,7 +118,7 @@ class Matches:
         generation = self._shelf.generation
         if generation is None or not document_ids:
             return {}
-        read = self._shelf.calls.of(generation, sorted(document_ids), search.visibilities)
+        read = self._shelf.calls.of(generation, sorted(document_ids), search.access)
         return {key: document.call for key, document in read.items() if document.call is not None}
 
     def _narrowed(self, query: CallQuery) -> CallQuery:
@@ -131,8 +129,8 @@ class Matches:
             deadline_before=min(filter(None, (last, query.deadline_before))),
         )
 
-    def _read(self, query: CallQuery, visibilities: tuple[Visibility, ...]) -> dict[str, Call]:
-        hits = self._shelf.finder.matches(query, visibilities, self.now, MOST_CALLS)
+    def _read(self, query: CallQuery, access: Access) -> dict[str, Call]:
+        hits = self._shelf.finder.matches(query, access, self.now, MOST_CALLS)
         return {hit.document.id: hit.call for hit in hits}
 
 

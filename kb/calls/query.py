@@ -13,12 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from kb.calls.places import ANY, ASSOCIATED, country_code, is_country
 from kb.errors import UsageError
-from kb.model import Applicant, CallFilters, CallStatus, Filters
+from kb.model import Access, Applicant, CallFilters, CallStatus, Filters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kb.model import Visibility
 
 MAX_TEXT = 1000
 MAX_VALUES = 50
@@ -126,7 +125,7 @@ class CallQuery:
         """The same as it is meant in calendars, feeds and digests, which follow what comes."""
         return self if self.status else replace(self, status=FOLLOWED)
 
-    def filters(self, now: datetime, visibilities: tuple[Visibility, ...]) -> Filters:
+    def filters(self, now: datetime, access: Access) -> Filters:
         """The same as the index takes it, at a moment and for a caller."""
         call = CallFilters(
             now=now,
@@ -141,7 +140,7 @@ class CallQuery:
             budget_min=self.budget_min,
             budget_max=self.budget_max,
         )
-        return Filters(visibilities=visibilities, call=call)
+        return Filters(access=access, call=call)
 
 
 _LISTS = ("status", "programme", "action_type", "applicant", "country", "theme")

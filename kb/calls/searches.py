@@ -33,13 +33,19 @@ _RANDOM_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """What somebody wants to follow. ``visibility`` is what whoever asks may see at most."""
+    """What somebody wants to follow.
+
+    ``visibility`` and ``collections`` are what whoever asks may see at most; the search ends with
+    the key ``key_id``.
+    """
 
     name: str
     query: CallQuery
     language: str = "fr"
     visibility: Visibility = Visibility.PUBLIC
     address: str = ""
+    collections: tuple[str, ...] | None = None
+    key_id: int | None = None
 
 
 def create(
@@ -63,7 +69,17 @@ def create(
         raise UsageError("query: it is too long to be saved; use fewer filters or words.")
     address = mail_address(new.address) if new.address else ""
     secret = SECRET_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    search = SavedSearch(0, name, values, new.language, new.visibility, now, newest_news)
+    search = SavedSearch(
+        0,
+        name,
+        values,
+        new.language,
+        new.visibility,
+        now,
+        newest_news,
+        collections=new.collections,
+        key_id=new.key_id,
+    )
     kept = record.add(search, secret, MAX_SEARCHES)
     if kept is None:
         raise UsageError(

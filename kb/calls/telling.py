@@ -14,7 +14,7 @@ from kb.calls.ics import CalendarCall, calendar, dropped
 from kb.calls.news import NewsKind
 from kb.calls.query import MOST_CALLS
 from kb.errors import UsageError
-from kb.model import CallStatus
+from kb.model import Access, CallStatus
 from kb.shapes import call_hit_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kb.calls.finder import CallHit
     from kb.calls.news import CallNews
     from kb.calls.query import CallQuery
-    from kb.model import Call, Document, Visibility
+    from kb.model import Call, Document
 
 # A larger calendar is none that anybody reads. The limit counts calls, each of which may have
 # several events.
@@ -54,7 +54,7 @@ class Telling:
     its document, where its source gives none; ``self_url`` is where the file itself is read.
     """
 
-    visibilities: tuple[Visibility, ...]
+    access: Access
     now: datetime
     language: str
     self_url: str = ""
@@ -81,7 +81,7 @@ def written(kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str) ->
         return _calendar(kb, asked.followed(), telling)
     if form == "atom":
         return _feed(kb, asked.followed(), telling)
-    hits = kb.finder.all(asked, telling.visibilities, telling.now, MOST_CALLS)
+    hits = kb.finder.all(asked, telling.access, telling.now, MOST_CALLS)
     shown = [call_hit_json(hit, telling.language) for hit in hits]
     if form == "csv":
         return to_csv(shown, telling.language)
@@ -89,11 +89,11 @@ def written(kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str) ->
 
 
 def _calendar(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
-    hits = kb.finder.matches(asked, telling.visibilities, telling.now, MOST_EVENTS)
+    hits = kb.finder.matches(asked, telling.access, telling.now, MOST_EVENTS)
     hits = [*hits, *_withdrawn(kb, asked, telling)]
     generation = kb.record.current_id() or 0
     ids = [hit.document.id for hit in hits]
-    earlier = kb.calls.earlier(generation, ids, telling.visibilities)
+    earlier = kb.calls.earlier(generation, ids, telling.access)
     return calendar(
         [_event(hit.document, hit.call, earlier.get(hit.document.id, [])) for hit in hits],
         telling.now,
@@ -116,7 +116,7 @@ def _withdrawn(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> list[Ca
     if not gone:
         return []
     every = replace(asked, status=(CallStatus.CLOSED,))
-    found = kb.finder.matches(every, telling.visibilities, telling.now, MOST_EVENTS)
+    found = kb.finder.matches(every, telling.access, telling.now, MOST_EVENTS)
     return [hit for hit in found if hit.document.id in gone]
 
 
@@ -146,13 +146,13 @@ def _feed(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
 
 def _feed_id(asked: CallQuery, telling: Telling) -> str:
     """What names a feed wherever it is read: addresses change, and may hold a secret."""
-    said = [asked.as_values(), telling.language, sorted(telling.visibilities)]
+    said = [asked.as_values(), telling.language, sorted(telling.access.visibilities)]
     mark = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
     return f"{TAG}/feed/{mark}"
 
 
 def _matching(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> dict[str, CallHit]:
-    found = kb.finder.matches(asked, telling.visibilities, telling.now, MOST_CALLS)
+    found = kb.finder.matches(asked, telling.access, telling.now, MOST_CALLS)
     return {hit.document.id: hit for hit in found}
 
 
@@ -161,7 +161,7 @@ def _news(kb: KnowledgeBase, telling: Telling) -> list[CallNews]:
     if generation is None:
         return []
     since = telling.now - REMEMBERED
-    return kb.calls.news(generation, telling.visibilities, since=since, newest=MOST_NEWS)
+    return kb.calls.news(generation, telling.access, since=since, newest=MOST_NEWS)
 
 
 def _begun(now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from kb.errors import StoreError
+from kb.stopping import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
+
+    from kb.stopping import Stop
 
 FOLDER: Final = Path(__file__).parent / "bilingual"
 TOKENIZER: Final = "tokenizer.json"
@@ -70,11 +73,14 @@ class Shipped:
         tokenizer.no_padding()
         return tokenizer
 
-    def run(self, name: str, rows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def run(
+        self, name: str, rows: Sequence[Sequence[int]], stop: Stop = NEVER
+    ) -> list[NDArray[np.float32]]:
         """What a graph makes of each text's token numbers, in their order.
 
         Raises:
             StoreError: A file is missing or damaged.
+            Stopped: The work is to stop; texts that were not begun are left out.
         """
         session = self._session(name)
 
@@ -86,9 +92,15 @@ class Shipped:
             return [alone(rows[0])]
         # Longest first: the cores are done at the same time.
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
-        found = self._workers.map(alone, [rows[row] for row in order])
-        placed = dict(zip(order, found, strict=True))
-        return [placed[row] for row in range(len(rows))]
+        running = {row: self._workers.submit(alone, rows[row]) for row in order}
+        try:
+            for future in running.values():
+                future.result()
+                stop.check()
+        finally:
+            for future in running.values():
+                future.cancel()
+        return [running[row].result() for row in range(len(rows))]
 
     def _vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Word vectors of shape (1, tokens, dimension)."""

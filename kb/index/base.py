@@ -175,6 +175,12 @@ class VectorIndex(Protocol):
         """Set the visibility of these documents' points in a kept generation."""
         ...
 
+    def collect(
+        self, generation: int, document_ids: Collection[str], collections: Collection[str]
+    ) -> None:
+        """Set the collections of these documents' points in a kept generation."""
+        ...
+
     def generations(self) -> set[int]:
         """The numbers of the generations that are there, finished or not."""
         ...

@@ -98,9 +98,10 @@ def condition(
     filters: Filters, among: Collection[str] | None = None, without: Collection[str] = ()
 ) -> Every:
     """What a point must meet: the filters, and to be ``among`` points and not one ``without``."""
-    parts: list[Condition] = [
-        OneOf("visibility", tuple(v.value for v in filters.visibilities)),
-    ]
+    access = filters.access
+    parts: list[Condition] = [OneOf("visibility", tuple(v.value for v in access.visibilities))]
+    if access.collections is not None:
+        parts.append(OneOf("collections", access.collections))
     exact = {
         "kind": filters.kind,
         "language": filters.language,

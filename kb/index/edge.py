@@ -114,9 +114,17 @@ class EdgeIndex:
         self, generation: int, document_ids: Collection[str], visibility: Visibility
     ) -> None:
         """Set the visibility of these documents' points in a kept generation."""
-        changed = {"visibility": visibility.value}
+        self._set(generation, document_ids, {"visibility": visibility.value})
+
+    def collect(
+        self, generation: int, document_ids: Collection[str], collections: Collection[str]
+    ) -> None:
+        """Set the collections of these documents' points in a kept generation."""
+        self._set(generation, document_ids, {"collections": sorted(collections)})
+
+    def _set(self, generation: int, document_ids: Collection[str], values: dict[str, Any]) -> None:
         self._revise(
-            generation, UpdateOperation.set_payload_by_filter(_documents(document_ids), changed)
+            generation, UpdateOperation.set_payload_by_filter(_documents(document_ids), values)
         )
 
     def generations(self) -> set[int]:

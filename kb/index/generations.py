@@ -66,6 +66,12 @@ class Generations:
                 if view.users == 0 and view is not self._view:
                     view.index.close()
 
+    @property
+    def open_id(self) -> int | None:
+        """The generation that queries are answered from at present; null before the first."""
+        view = self._view
+        return None if view is None else view.generation
+
     def close(self) -> None:
         """Close what is open and not in use."""
         with self._lock:

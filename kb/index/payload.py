@@ -28,6 +28,7 @@ KEYWORDS = (
     "visibility",
     "issuer",
     "themes",
+    "collections",
     "programme",
     "programme_id",
     "action_types",
@@ -53,6 +54,7 @@ def payload(point: Point) -> dict[str, Any]:
         "visibility": document.visibility.value,
         "issuer": issuer_key(document.metadata.issuer or ""),
         "themes": list(document.metadata.themes),
+        "collections": list(document.metadata.collections),
     }
     if document.metadata.published:
         values["published"] = f"{document.metadata.published.isoformat()}T00:00:00Z"

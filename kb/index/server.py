@@ -112,9 +112,18 @@ class ServerIndex:
         self, generation: int, document_ids: Collection[str], visibility: Visibility
     ) -> None:
         """Set the visibility of these documents' points in a kept generation."""
+        self._set(generation, document_ids, {"visibility": visibility.value})
+
+    def collect(
+        self, generation: int, document_ids: Collection[str], collections: Collection[str]
+    ) -> None:
+        """Set the collections of these documents' points in a kept generation."""
+        self._set(generation, document_ids, {"collections": sorted(collections)})
+
+    def _set(self, generation: int, document_ids: Collection[str], values: dict[str, Any]) -> None:
         self._client.set_payload(
             self._collection(generation),
-            {"visibility": visibility.value},
+            values,
             models.FilterSelector(filter=_documents(document_ids)),
             wait=True,
         )

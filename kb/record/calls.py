@@ -14,8 +14,9 @@ from sqlalchemy import delete, func, insert, select
 
 from kb.calls.identity import call_key
 from kb.calls.news import CallNews, NewsKind
-from kb.model import Call
+from kb.model import Access, Call
 from kb.record import rows
+from kb.record.access import visible_to
 from kb.record.schema import (
     call_checks,
     call_news,
@@ -194,24 +195,24 @@ class CallRecords:
         self._engine = engine
 
     def of(
-        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, document_ids: Sequence[str], access: Access
     ) -> dict[str, Document]:
         """The current versions of these documents that are calls, each with its call."""
         found: dict[str, Document] = {}
         with self._engine.connect() as connection:
             for start in range(0, len(document_ids), _BATCH):
                 part = document_ids[start : start + _BATCH]
-                query = _current(generation, visibilities).where(documents.c.id.in_(part))
+                query = _current(generation, access).where(documents.c.id.in_(part))
                 for document in _with_calls(connection, query):
                     found[document.id] = document
         return found
 
     def documents_of(
-        self, generation: int, passage_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, passage_ids: Sequence[str], access: Access
     ) -> dict[str, str]:
         """The document ids of passages by passage id."""
         query = (
-            _current(generation, visibilities)
+            _current(generation, access)
             .join(passages, passages.c.version_key == versions.c.key)
             .where(passages.c.id.in_(passage_ids))
             .with_only_columns(passages.c.id, versions.c.document_id)
@@ -231,16 +232,14 @@ class CallRecords:
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 
-    def by_identifier(
-        self, generation: int, identifier: str, visibilities: Collection[Visibility]
-    ) -> Document | None:
+    def by_identifier(self, generation: int, identifier: str, access: Access) -> Document | None:
         """The call of an identifier, whatever its case."""
-        query = _current(generation, visibilities).where(calls.c.key == call_key(identifier))
+        query = _current(generation, access).where(calls.c.key == call_key(identifier))
         with self._engine.connect() as connection:
             return next(iter(_with_calls(connection, query)), None)
 
     def earlier(
-        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, document_ids: Sequence[str], access: Access
     ) -> dict[str, list[Call]]:
         """The calls of the versions before the current ones, oldest first, by document id."""
         found: dict[str, list[Call]] = {}
@@ -249,7 +248,7 @@ class CallRecords:
             .join(members, members.c.version_key == versions.c.key)
             .join(calls, calls.c.version_key == versions.c.key)
             .where(members.c.generation == generation, members.c.current.is_(False))
-            .where(members.c.visibility.in_(list(visibilities)))
+            .where(visible_to(access))
             .order_by(versions.c.number)
         )
         with self._engine.connect() as connection:
@@ -294,7 +293,7 @@ class CallRecords:
     def news(  # noqa: PLR0913 -- each narrows on its own
         self,
         generation: int,
-        visibilities: Collection[Visibility] | None,
+        access: Access | None,
         *,
         since: datetime | None = None,
         after_id: int | None = None,
@@ -305,7 +304,7 @@ class CallRecords:
 
         News may be read by whoever might see both states of the call that it tells of.
         """
-        query = _news(generation, visibilities)
+        query = _news(generation, access)
         if since is not None:
             query = query.where(call_news.c.at >= rows.naive(since))
         if after_id is not None:
@@ -322,7 +321,7 @@ class CallRecords:
             return connection.scalar(select(func.max(call_news.c.id))) or 0
 
 
-def _current(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
+def _current(generation: int, access: Access | None) -> Select[Any]:
     query = (
         select(versions, members.c.current, members.c.visibility, calls.c.call)
         .join(members, members.c.version_key == versions.c.key)
@@ -331,9 +330,7 @@ def _current(generation: int, visibilities: Collection[Visibility] | None) -> Se
         .where(members.c.generation == generation, members.c.current, documents.c.removed.is_(None))
         .order_by(versions.c.document_id)
     )
-    if visibilities is None:
-        return query
-    return query.where(members.c.visibility.in_(list(visibilities)))
+    return query.where(visible_to(access))
 
 
 def _with_calls(connection: Connection, query: Select[Any]) -> list[Document]:
@@ -371,7 +368,7 @@ def _checked(row: Row[Any], checked: Mapping[tuple[str, str], datetime]) -> Call
     return replace(call, sources=sources)
 
 
-def _news(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
+def _news(generation: int, access: Access | None) -> Select[Any]:
     query = (
         select(call_news, versions.c.title)
         .join(versions, versions.c.document_id == call_news.c.document_id)
@@ -385,10 +382,9 @@ def _news(generation: int, visibilities: Collection[Visibility] | None) -> Selec
             documents.c.removed.is_(None),
         )
     )
-    if visibilities is None:
+    if access is None:
         return query
-    seen = list(visibilities)
-    return query.where(members.c.visibility.in_(seen), call_news.c.visibility.in_(seen))
+    return query.where(visible_to(access), call_news.c.visibility.in_(list(access.visibilities)))
 
 
 def _news_of(row: Row[Any]) -> CallNews:

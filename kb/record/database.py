@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, insert, select
+from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -12,6 +12,7 @@ from kb.errors import StoreError, UsageError
 from kb.record import schema
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -49,6 +50,14 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def _from_1_to_2(connection: Connection) -> None:
+    """Saved searches know their key and its collections; new tables are there already."""
+    for column in ("collections TEXT", "key_id INTEGER"):
+        connection.execute(text(f"ALTER TABLE saved_searches ADD COLUMN {column}"))
+    facts = schema.facts
+    connection.execute(update(facts).where(facts.c.name == "schema").values(value="2"))
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     """Readers never wait for the writer, a crash loses nothing, what is erased is overwritten."""
     cursor: Any = connection.cursor()
@@ -72,6 +81,8 @@ def _check_schema(engine: Engine) -> None:
             connection.execute(
                 insert(schema.facts).values(name="schema", value=str(schema.SCHEMA_VERSION))
             )
+        elif found == "1":
+            _from_1_to_2(connection)
         elif found != str(schema.SCHEMA_VERSION):
             raise StoreError(
                 f"The database has schema {found}, this version of kb reads "

@@ -13,6 +13,7 @@ from kb.record.schema import (
     call_news,
     calls,
     documents,
+    feedback,
     generations,
     members,
     pages,
@@ -52,6 +53,8 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
             connection.execute(delete(table).where(table.c.version_key.in_(keys)))
         for told in (call_news, call_checks):
             connection.execute(delete(told).where(told.c.document_id == document_id))
+        quoted = update(feedback).where(feedback.c.document_id == document_id)
+        connection.execute(quoted.values(quote=None))
         connection.execute(delete(versions).where(versions.c.document_id == document_id))
 
 

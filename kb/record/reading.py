@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from kb.record import rows
+from kb.record.access import visible_to
 from kb.record.calls import with_call
 from kb.record.schema import calls, documents, generations, members, pages, passages, versions
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, FromClause, Row, Select
 
-    from kb.model import Document, Page, Passage, Visibility
+    from kb.model import Access, Document, Page, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class StoredFile:
 class Record:
     """Answers questions about documents; removed ones are in none of the answers.
 
-    Every method that takes ``visibilities`` puts them into its SQL: what the caller may not see is
+    Every method that takes ``access`` puts them into its SQL: what the caller may not see is
     not there.
     """
 
@@ -92,7 +93,7 @@ class Record:
         return number
 
     def found(
-        self, generation: int, passage_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, passage_ids: Sequence[str], access: Access
     ) -> dict[str, tuple[Passage, Document]]:
         """Passages of current versions by id; what the caller may not see is left out."""
         query = (
@@ -110,7 +111,7 @@ class Record:
             seen = {
                 row.key: row
                 for row in connection.execute(
-                    _visible(generation, visibilities).where(versions.c.key.in_(wanted))
+                    _visible(generation, access).where(versions.c.key.in_(wanted))
                 )
             }
         documents_by_key = {key: rows.document_of(row) for key, row in seen.items()}
@@ -124,31 +125,27 @@ class Record:
         self,
         generation: int,
         document_id: str,
-        visibilities: Collection[Visibility],
+        access: Access,
         version: int | None = None,
     ) -> Document | None:
         """A document's current version, or the version asked for."""
-        row = self._version(generation, document_id, visibilities, version)
+        row = self._version(generation, document_id, access, version)
         return None if row is None else rows.document_of(row)
 
-    def versions(
-        self, generation: int, document_id: str, visibilities: Collection[Visibility]
-    ) -> list[Document]:
+    def versions(self, generation: int, document_id: str, access: Access) -> list[Document]:
         """Every version of a document that can be read, newest first."""
         query = (
-            _visible(generation, visibilities)
+            _visible(generation, access)
             .where(versions.c.document_id == document_id)
             .order_by(versions.c.number.desc())
         )
         with self.engine.connect() as connection:
             return [rows.document_of(row) for row in connection.execute(query)]
 
-    def translations(
-        self, generation: int, document_id: str, visibilities: Collection[Visibility]
-    ) -> list[Document]:
+    def translations(self, generation: int, document_id: str, access: Access) -> list[Document]:
         """The current versions of the same work in other languages."""
         work = select(documents.c.work).where(documents.c.id == document_id).scalar_subquery()
-        query = _visible(generation, visibilities).where(
+        query = _visible(generation, access).where(
             members.c.current, documents.c.work == work, documents.c.id != document_id
         )
         with self.engine.connect() as connection:
@@ -157,13 +154,13 @@ class Record:
     def list_documents(
         self,
         generation: int,
-        visibilities: Collection[Visibility],
+        access: Access,
         after: str = "",
         limit: int = 50,
     ) -> list[Document]:
         """Current documents by id, those after ``after``."""
         query = (
-            _visible(generation, visibilities)
+            _visible(generation, access)
             .where(members.c.current, documents.c.id > after)
             .order_by(documents.c.id)
             .limit(limit)
@@ -171,9 +168,9 @@ class Record:
         with self.engine.connect() as connection:
             return [rows.document_of(row) for row in connection.execute(query)]
 
-    def count_documents(self, generation: int, visibilities: Collection[Visibility]) -> int:
+    def count_documents(self, generation: int, access: Access) -> int:
         """How many current documents there are."""
-        listed = _visible(generation, visibilities).where(members.c.current).subquery()
+        listed = _visible(generation, access).where(members.c.current).subquery()
         with self.engine.connect() as connection:
             return connection.scalar(select(func.count()).select_from(listed)) or 0
 
@@ -182,11 +179,11 @@ class Record:
         generation: int,
         document_id: str,
         number: int,
-        visibilities: Collection[Visibility],
+        access: Access,
         version: int | None = None,
     ) -> tuple[Document, Page] | None:
         """A page or section with its document."""
-        row = self._version(generation, document_id, visibilities, version)
+        row = self._version(generation, document_id, access, version)
         if row is None:
             return None
         query = select(pages).where(pages.c.version_key == row.key, pages.c.number == number)
@@ -214,6 +211,16 @@ class Record:
             row = connection.execute(query).first()
             return [] if row is None else rows.load_passages(connection, row)
 
+    def held(self, generation: int, document_ids: Collection[str]) -> set[str]:
+        """Which of these documents have a current version in a generation."""
+        query = (
+            select(versions.c.document_id)
+            .join(members, members.c.version_key == versions.c.key)
+            .where(members.c.generation == generation, members.c.current)
+        )
+        with self.engine.connect() as connection:
+            return set(connection.scalars(query)) & set(document_ids)
+
     def page_count(self, document: Document) -> int:
         """How many pages or sections a version has."""
         query = (
@@ -228,11 +235,11 @@ class Record:
         self,
         generation: int,
         document_id: str,
-        visibilities: Collection[Visibility],
+        access: Access,
         version: int | None = None,
     ) -> StoredFile | None:
         """Where the original of a version is kept."""
-        row = self._version(generation, document_id, visibilities, version)
+        row = self._version(generation, document_id, access, version)
         if row is None or row.original is None:
             return None
         return StoredFile(row.original, row.source.rpartition("/")[2], row.media_type)
@@ -305,13 +312,11 @@ class Record:
         self,
         generation: int,
         document_id: str,
-        visibilities: Collection[Visibility],
+        access: Access,
         version: int | None,
     ) -> Row[Any] | None:
         which = members.c.current if version is None else versions.c.number == version
-        query = _visible(generation, visibilities).where(
-            versions.c.document_id == document_id, which
-        )
+        query = _visible(generation, access).where(versions.c.document_id == document_id, which)
         with self.engine.connect() as connection:
             return connection.execute(query).first()
 
@@ -330,14 +335,12 @@ def _count(connection: Connection, generation: int, table: FromClause) -> int:
     return connection.scalar(query) or 0
 
 
-def _visible(generation: int, visibilities: Collection[Visibility] | None) -> Select[Any]:
+def _visible(generation: int, access: Access | None) -> Select[Any]:
     """Versions in a generation whose document is not removed and that the caller may see."""
-    query = (
+    return (
         select(versions, members.c.current, members.c.visibility)
         .join(members, members.c.version_key == versions.c.key)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(members.c.generation == generation, documents.c.removed.is_(None))
+        .where(visible_to(access))
     )
-    if visibilities is None:
-        return query
-    return query.where(members.c.visibility.in_(list(visibilities)))

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 _COLUMNS = ("title", "kind", "language", "issuer", "published", "version_date")
-_DETAILS = ("authors", "themes", "celex", "eli", "doi", "identifier", "licence", "url")
+_LISTS = ("authors", "themes", "collections")
+_DETAILS = (*_LISTS, "celex", "eli", "doi", "identifier", "licence", "url")
 
 
 def metadata_values(metadata: Metadata) -> dict[str, Any]:
@@ -43,8 +44,8 @@ def metadata_values(metadata: Metadata) -> dict[str, Any]:
 def metadata_of(row: Row[Any]) -> Metadata:
     """The metadata of a row of ``versions`` joined with its ``members.visibility``."""
     details: dict[str, Any] = json.loads(row.details)
-    details["authors"] = tuple(details["authors"])
-    details["themes"] = tuple(details["themes"])
+    # Rows that were written before there were collections have none.
+    details |= {name: tuple(details.get(name, ())) for name in _LISTS}
     return Metadata(
         title=row.title,
         kind=Kind(row.kind),

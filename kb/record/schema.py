@@ -28,12 +28,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # A file name is bytes: those that are no UTF-8 are lone surrogates in Python, which no database
 # takes. They are kept as the last private characters of Unicode, which no name holds.
@@ -87,6 +88,15 @@ documents = Table(
     # The highest version number that was ever published: none is used for another text, also
     # after a rollback.
     Column("highest", Integer, nullable=False, server_default="0"),
+)
+
+# The collections that documents are in, for keys that are narrowed to some. They hold for every
+# generation at once.
+collected = Table(
+    "collected",
+    metadata,
+    Column("document_id", ForeignKey("documents.id"), primary_key=True),
+    Column("collection", String(200), primary_key=True, index=True),
 )
 
 # What a removed document held, so that a copy of it under another path stays out too.
@@ -218,6 +228,8 @@ saved_searches = Table(
     Column("query", Text, nullable=False),  # the values of a CallQuery, as JSON
     Column("language", String(8), nullable=False),
     Column("visibility", String(16), nullable=False),  # of whoever made it
+    Column("collections", Text),  # that their key is narrowed to, as JSON
+    Column("key_id", Integer),  # their key: the search ends with it
     Column("created", DateTime, nullable=False),
     Column("told_until", Integer, nullable=False),  # the newest news that was looked at for it
     sqlite_autoincrement=True,  # a digest is named after its search, also of one that is gone
@@ -279,4 +291,88 @@ told_news = Table(
     Column("key", String(300), primary_key=True),
     Column("document_id", String(200), nullable=False),
     Column("digest_id", ForeignKey("digests.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+# Keys of those who may see more than the public. Of a key's text only the SHA-256 is known; none is
+# ever deleted, so that the audit trail keeps its names.
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("hint", String(8), nullable=False),  # its last characters
+    Column("name", String(200), nullable=False),
+    Column("role", String(16), nullable=False),  # partner, staff
+    Column("collections", Text),  # as JSON; null is no limit
+    Column("rate", Integer),  # requests a minute
+    Column("created", DateTime, nullable=False),
+    Column("expires", DateTime),
+    Column("revoked", DateTime),
+    Column("last_used", DateTime),
+    # A name is that of one key until it is revoked; then another may have it.
+    Index(
+        "keys_by_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked IS NULL"),
+        postgresql_where=text("revoked IS NULL"),
+    ),
+    sqlite_autoincrement=True,  # limits and the audit trail name a key by its number
+)
+
+# Who is signed in with a key in a browser. Of the cookie only the SHA-256 is known.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("key_id", ForeignKey("keys.id"), nullable=False, index=True),
+    Column("opened", DateTime, nullable=False),
+    Column("seen", DateTime, nullable=False),
+)
+
+# Who asked what and what they were given. A question is held twice: as text, which a setting leaves
+# out, and as a keyed hash of its words, by which equal ones are counted.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime, nullable=False, index=True),
+    Column("request_id", String(100), nullable=False, index=True),
+    Column("door", String(16), nullable=False),
+    Column("role", String(16)),  # null for who has no key
+    Column("key_id", Integer),
+    Column("key_name", String(200)),
+    Column("action", String(32), nullable=False),
+    Column("query", Text),
+    Column("query_hash", String(64), index=True),
+    Column("language", String(8)),  # in which the question was understood
+    Column("filters", Text, nullable=False),  # as JSON
+    Column("outcome", String(32), nullable=False),
+    Column("returned", Text, nullable=False),  # [document, version, passage] each, as JSON
+    Column("took_ms", Float),
+    Column("generation", Integer),
+    sqlite_autoincrement=True,  # a page of the list is named by the number that it ended with
+)
+
+# What people say of answers, and which documents they miss.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("role", String(16)),
+    Column("key_id", Integer),
+    Column("key_name", String(200)),
+    Column("request_id", String(100)),  # of the answer that it is about
+    Column("question", Text),
+    Column("question_hash", String(64)),
+    Column("language", String(8)),
+    Column("comment", Text),
+    # The citation that is said to be wrong; a purge erases the words of its document.
+    Column("document_id", String(200), index=True),
+    Column("version", Integer),
+    Column("page", Integer),
+    Column("quote", Text),
+    sqlite_autoincrement=True,  # as above
 )

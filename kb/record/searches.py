@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Delete, Select, delete, func, insert, literal, select, text, update
 
-from kb.model import Visibility
+from kb.model import Access, Visibility
 from kb.record import rows
 from kb.record.schema import (
     facts,
@@ -38,9 +38,10 @@ DAY = timedelta(days=1)
 class SavedSearch:
     """A search that is kept: ``query`` holds the values of a ``CallQuery``.
 
-    ``visibility`` is that of whoever made it. ``told_until`` is the number of the newest news that
-    was looked at for it. ``mail`` is the state of its address (``confirmed``, or one of those
-    before), null where it has none.
+    ``visibility`` and ``collections`` are those of whoever made it, and ``key_id`` names their key,
+    with which it ends. ``told_until`` is the number of the newest news that was looked at for it.
+    ``mail`` is the state of its address (``confirmed``, or one of those before), null where it has
+    none.
     """
 
     id: int
@@ -51,11 +52,13 @@ class SavedSearch:
     created: datetime
     told_until: int = 0
     mail: str | None = None
+    collections: tuple[str, ...] | None = None
+    key_id: int | None = None
 
     @property
-    def visibilities(self) -> tuple[Visibility, ...]:
+    def access(self) -> Access:
         """What may be shown in answer to it."""
-        return (*self.visibility.wider(), self.visibility)
+        return Access((*self.visibility.wider(), self.visibility), self.collections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class SearchesRecord:
             "query": json.dumps(dict(search.query), ensure_ascii=False, sort_keys=True),
             "language": search.language,
             "visibility": search.visibility.value,
+            "collections": None if search.collections is None else json.dumps(search.collections),
+            "key_id": search.key_id,
             "created": rows.naive(search.created),
             "told_until": search.told_until,
         }
@@ -265,6 +270,8 @@ def _search_of(row: Row[Any]) -> SavedSearch:
         created=row.created.replace(tzinfo=UTC),
         told_until=row.told_until,
         mail=row.mail,
+        collections=None if row.collections is None else tuple(json.loads(row.collections)),
+        key_id=row.key_id,
     )
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
+from kb.model import Visibility
 from kb.record import rows
+from kb.record.access import collect
 from kb.record.calls import stored_call, with_call, write_call, write_checks, write_news
 from kb.record.known import KnownSource, KnownVersion, NewVersion, known_version
 from kb.record.schema import (
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Select
 
-    from kb.model import Document, Metadata, Page, Passage, Visibility
+    from kb.model import Document, Metadata, Page, Passage
     from kb.record.calls import PendingNews, StoredCall
 
 KEPT_GENERATIONS = 3
@@ -113,17 +115,18 @@ class Draft:
         with self._engine.connect() as connection:
             return [known_version(row) for row in connection.execute(query)]
 
-    def twin(self, sha256: str, visibility: Visibility) -> KnownVersion | None:
+    def twin(self, sha256: str, metadata: Metadata) -> KnownVersion | None:
         """A current version with the same content that the same people may see."""
         query = self._versions().where(
             versions.c.sha256 == sha256,
-            members.c.visibility == visibility,
+            members.c.visibility == (metadata.visibility or Visibility.PUBLIC),
             members.c.current,
             documents.c.removed.is_(None),
         )
         with self._engine.connect() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else known_version(row)
+            found = [known_version(row) for row in connection.execute(query)]
+        same = (each for each in found if each.metadata.collections == metadata.collections)
+        return next(same, None)
 
     def _versions(self) -> Select[Any]:
         return (
@@ -282,13 +285,13 @@ class Draft:
         restored: Sequence[str],
         narrowed: Mapping[str, Visibility],
         news: Sequence[PendingNews] = (),
-    ) -> list[int]:
+    ) -> dict[str, set[str]]:
         """Make this generation current, with changed metadata, in one transaction.
 
         ``changed`` maps version keys to their new metadata; ``restored`` are documents whose
         removal is taken back; ``narrowed`` those none of whose versions is to be seen more widely
-        than said; ``news`` says what changed of a call, by its document. Returns the generations
-        that are no longer kept.
+        than said; ``news`` says what changed of a call, by its document. Returns the collections of
+        the documents for which they have changed.
         """
         with self._engine.begin() as connection:
             for key, metadata in changed.items():
@@ -308,6 +311,7 @@ class Draft:
                 )
             for document_id in restored:
                 _restore(connection, self.id, document_id)
+            collections = collect(connection, self.id, changed)
             _raise_highest(connection, self.id)
             write_news(connection, self.id, self._moment, news)
             connection.execute(
@@ -318,11 +322,10 @@ class Draft:
                 .where(generations.c.state == "published")
                 .order_by(generations.c.id.desc())
             ).all()
-            dropped = list(kept[KEPT_GENERATIONS:])
-            for generation in dropped:
+            for generation in kept[KEPT_GENERATIONS:]:
                 _drop_generation(connection, generation)
             _count_rows(connection)
-        return dropped
+        return collections
 
     def discard(self) -> None:
         """Forget this generation and everything written for it."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from kb.index.base import Scored
 from kb.index.generations import View
 from kb.model import Filters, Hit
-from kb.search.components import ROLE_PENALTY, ByLanguage, Query
+from kb.search.components import ROLE_PENALTY, ByLanguage, Handed, Hits, Query, Ranked
+from kb.stopping import Stop
 
 if TYPE_CHECKING:
     from kb.record.reading import Record
@@ -41,14 +42,16 @@ class CallRetriever:
         self._candidate_k = candidate_k
 
     @component.output_types(candidates=ByLanguage)
-    def run(self, query: Query, vector: NDArray[np.float32], view: View) -> dict[str, Any]:
+    def run(
+        self, query: Query, vector: NDArray[np.float32], view: View, stop: Stop
+    ) -> dict[str, Any]:
         """Retrieve ``candidate_k`` passages and as many heads of each language."""
-        return {
-            "candidates": {
-                language: self._nearest(vector, filters, view)
-                for language, filters in query.by_language(view).items()
-            }
+        stop.check()
+        found = {
+            language: self._nearest(vector, filters, view)
+            for language, filters in query.by_language(view).items()
         }
+        return {"candidates": Handed(found)}
 
     def _nearest(self, vector: NDArray[np.float32], filters: Filters, view: View) -> list[Scored]:
         found = view.index.dense(vector, filters, self._candidate_k)
@@ -65,15 +68,16 @@ class CallRanker:
     def __init__(self, record: Record) -> None:
         self._record = record
 
-    @component.output_types(hits=list[Hit])
-    def run(self, query: Query, ranked: list[Scored], view: View) -> dict[str, Any]:
+    @component.output_types(hits=Hits)
+    def run(self, query: Query, ranked: Ranked, view: View, stop: Stop) -> dict[str, Any]:
         """Rank; the system of record has the last word on what may be shown."""
+        stop.check()
         found = self._record.found(
-            view.generation, [scored.id for scored in ranked], query.filters.visibilities
+            view.generation, [scored.id for scored in ranked.value], query.filters.access
         )
         best: dict[str, Hit] = {}
         heads: dict[str, float] = {}
-        for scored in ranked:
+        for scored in ranked.value:
             if scored.id not in found:
                 continue
             passage, document = found[scored.id]
@@ -90,9 +94,8 @@ class CallRanker:
             key: hit.score + HEAD_WEIGHT * heads.get(key, lowest) for key, hit in best.items()
         }
         order = sorted(scores, key=lambda key: (-scores[key], key))[: query.top_k]
-        return {
-            "hits": [
-                replace(best[key], rank=rank, score=scores[key])
-                for rank, key in enumerate(order, start=1)
-            ]
-        }
+        hits = [
+            replace(best[key], rank=rank, score=scores[key])
+            for rank, key in enumerate(order, start=1)
+        ]
+        return {"hits": Handed(hits)}

@@ -30,6 +30,9 @@ from kb.index.base import Order, Placed, Point
 from kb.index.edge import EdgeIndex
 from kb.index.server import ServerIndex
 from kb.model import (
+    FULL_ACCESS,
+    PUBLIC_ACCESS,
+    Access,
     Applicant,
     Call,
     CallFilters,
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 ENCODER = HashingEncoder()
-ALL = Filters(visibilities=tuple(Visibility))
+ALL = Filters(FULL_ACCESS)
 # Each text is a passage of its own document; words are chosen so that counts differ.
 TEXTS = {
     "ladders": "The ladder is lent to whoever asks. A ladder is returned clean.",
@@ -199,10 +202,10 @@ def test_a_generation_tells_its_languages(reader: IndexReader) -> None:
     [
         (Filters(), {"ladders", "saws", "moulins"}),
         (
-            Filters(visibilities=(Visibility.PUBLIC, Visibility.COALITION)),
+            Filters(Access((Visibility.PUBLIC, Visibility.COALITION))),
             {"ladders", "saws", "moulins", "undated"},
         ),
-        (Filters(visibilities=(Visibility.INTERNAL,)), {"minutes"}),
+        (Filters(Access((Visibility.INTERNAL,))), {"minutes"}),
         (ALL, set(TEXTS)),
         (Filters(kind=Kind.CALL), {"saws", "moulins"}),
         (Filters(language="fr"), {"moulins"}),
@@ -232,13 +235,13 @@ def test_date_filters_include_their_days_and_drop_undated_documents(
     reader: IndexReader, since: date | None, until: date | None, passing: set[str]
 ) -> None:
     """The first and last day count; a document without a date is in no period."""
-    filters = Filters(visibilities=tuple(Visibility), since=since, until=until)
+    filters = Filters(FULL_ACCESS, since=since, until=until)
     assert both_legs(reader, filters) == passing
 
 
 def test_nobody_sees_anything_without_a_visibility(reader: IndexReader) -> None:
     """A caller who may see nothing finds nothing."""
-    assert both_legs(reader, Filters(visibilities=())) == set()
+    assert both_legs(reader, Filters(Access(()))) == set()
 
 
 def test_dense_scores_are_cosines_best_first(reader: IndexReader) -> None:
@@ -559,9 +562,9 @@ def calls(
     opened.close()
 
 
-def asked(visible: tuple[Visibility, ...] = (Visibility.PUBLIC,), **fields: Any) -> Filters:
+def asked(visible: Access = PUBLIC_ACCESS, **fields: Any) -> Filters:
     """Filters on calls as they stand at noon of 1 March 2026."""
-    return Filters(visibilities=visible, call=CallFilters(**{"now": NOW, **fields}))
+    return Filters(access=visible, call=CallFilters(**{"now": NOW, **fields}))
 
 
 def heads(ids: list[str]) -> list[str]:
@@ -587,7 +590,7 @@ LIFE = {"open", "cut-offs", "over"}
     ("fields", "expected"),
     [
         ({}, EVERY),
-        ({"visible": tuple(Visibility)}, set(CALLS)),
+        ({"visible": FULL_ACCESS}, set(CALLS)),
         ({"statuses": (CallStatus.OPEN,)}, {"open", "cut-offs"}),
         ({"statuses": (CallStatus.CLOSING_SOON,)}, {"cut-offs"}),
         ({"statuses": (CallStatus.FORTHCOMING,)}, {"stages", "announced"}),
@@ -639,7 +642,7 @@ def test_a_facet_counts_values_of_what_passes(calls: IndexReader) -> None:
     programmes = calls.facet("programme", asked(), 10)
     assert programmes == {"unknown": 5, "LIFE": 3, "Horizon Europe": 1}
     assert list(programmes) == ["unknown", "LIFE", "Horizon Europe"]
-    assert calls.facet("programme", asked(tuple(Visibility)), 10)["LIFE"] == 4
+    assert calls.facet("programme", asked(FULL_ACCESS), 10)["LIFE"] == 4
     assert calls.facet("programme", asked(), 1) == {"unknown": 5}
     kinds = calls.facet("action_types", asked(programmes=("LIFE",)), 10)
     assert kinds == {"Project Grants": 2, "Prizes": 1, "unknown": 1}
@@ -737,5 +740,5 @@ def test_calls_erased_or_narrowed_leave_counts_and_orders(index: VectorIndex) ->
     assert {each.id for each in reader.ordered(Order("deadlines"), asked(), 10)} == {
         call_points("cut-offs")[0].passage.id
     }
-    assert found_by(reader, asked(tuple(Visibility))) == {"cut-offs", "over"}
+    assert found_by(reader, asked(FULL_ACCESS)) == {"cut-offs", "over"}
     reader.close()

@@ -20,13 +20,13 @@ from kb.calls.news import CallNews, NewsKind
 from kb.calls.query import CallQuery
 from kb.calls.searches import NewSearch, create
 from kb.calls.status import status_at
-from kb.model import Call, CallStatus, Document, Kind, Metadata, Visibility
+from kb.model import Access, Call, CallStatus, Document, Kind, Metadata, Visibility
 from kb.record.database import open_database
 from kb.record.digests import DigestsRecord
 from kb.record.searches import SearchesRecord, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from email.message import EmailMessage
     from pathlib import Path
 
@@ -85,13 +85,11 @@ class Shop:
         self.told.append(replace(news, field=name, before=before, after=after))
         return document_id
 
-    def matches(
-        self, asked: CallQuery, visibilities: tuple[Visibility, ...], now: datetime, most: int
-    ) -> list[CallHit]:
+    def matches(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """Find what somebody who follows a query is told of."""
         self.asked.append(asked)
         hits = []
-        for key, document in self.of(0, list(self.calls), visibilities).items():
+        for key, document in self.of(0, list(self.calls), access).items():
             call = self.calls[key]
             status = status_at(call, now)
             deadline = call.deadlines[0].date()
@@ -105,12 +103,12 @@ class Shop:
     def news(
         self,
         generation: int,
-        visibilities: Collection[Visibility] | None,
+        access: Access | None,
         *,
         after_id: int | None = None,
     ) -> list[CallNews]:
         """Read news."""
-        shown = self.of(generation, list(self.calls), visibilities or ())
+        shown = self.of(generation, list(self.calls), access or Access(()))
         return [
             each
             for each in self.told
@@ -118,11 +116,11 @@ class Shop:
         ]
 
     def of(
-        self, generation: int, document_ids: Sequence[str], visibilities: Collection[Visibility]
+        self, generation: int, document_ids: Sequence[str], access: Access
     ) -> dict[str, Document]:
         """Read calls."""
         del generation
-        seen = Visibility.INTERNAL in visibilities
+        seen = Visibility.INTERNAL in access.visibilities
         return {
             key: _document(key, self.calls[key])
             for key in document_ids

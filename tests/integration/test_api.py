@@ -11,10 +11,10 @@ from fakes import HashingEncoder, TickingClock
 from starlette.testclient import TestClient
 
 from api import schemas
-from api.access import caller_visibilities
+from api.access import caller_access
 from api.app import create_app
 from kb.bootstrap import open_knowledge_base
-from kb.model import Filters, Visibility
+from kb.model import FULL_ACCESS, PUBLIC_ACCESS, Filters
 from kb.settings import Settings
 from kb.shapes import document_json, search_json
 
@@ -233,7 +233,7 @@ def test_a_document_shows_its_versions_and_translations(client: TestClient, base
     ]
     assert shown["translations"] == []
     generation = base.kb.record.current_id() or 0
-    document = base.kb.record.document(generation, "garantie-fr", [Visibility.PUBLIC])
+    document = base.kb.record.document(generation, "garantie-fr", PUBLIC_ACCESS)
     assert document is not None
     other = _get(client, "/v1/documents/garantie-fr", schemas.DocumentDetail)
     assert {name: other[name] for name in document_json(document)} == document_json(document)
@@ -284,7 +284,7 @@ def test_what_may_not_be_seen_is_told_like_what_does_not_exist(
         for name in (hidden, "nothing")
     ]
     assert problems[0] == problems[1]
-    app.dependency_overrides[caller_visibilities] = lambda: tuple(Visibility)
+    app.dependency_overrides[caller_access] = lambda: FULL_ACCESS
     assert client.get(f"/v1/documents/{hidden}{rest}").status_code == 200
 
 
@@ -332,7 +332,7 @@ def test_an_internal_document_is_in_no_search_answer_list_or_count(
 
     hidden = base.id_of("strategie.md")
     assert seen() == (False, False, False, 3)
-    app.dependency_overrides[caller_visibilities] = lambda: tuple(Visibility)
+    app.dependency_overrides[caller_access] = lambda: FULL_ACCESS
     assert seen() == (True, True, True, 4)
 
 

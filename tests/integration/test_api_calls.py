@@ -10,11 +10,11 @@ from fakes import HashingEncoder, TickingClock
 from starlette.testclient import TestClient
 
 from api import call_schemas as schemas
-from api.access import caller_visibilities
+from api.access import caller_access
 from api.app import create_app
 from api.schemas import Problem
 from kb.bootstrap import open_knowledge_base
-from kb.model import Applicant, DeadlineModel, Link, Visibility
+from kb.model import FULL_ACCESS, Applicant, DeadlineModel, Link, Visibility
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -349,9 +349,9 @@ def test_what_may_not_be_seen_is_as_what_is_not_there(client: TestClient) -> Non
 
 
 def test_who_may_see_more_is_shown_more(kb: KnowledgeBase) -> None:
-    """The visibilities of the caller are all that decides."""
+    """The access of the caller are all that decides."""
     app = create_app(kb)
-    app.dependency_overrides[caller_visibilities] = lambda: tuple(Visibility)
+    app.dependency_overrides[caller_access] = lambda: FULL_ACCESS
     with TestClient(app) as staff:
         assert len(_found(staff)) == 7
         assert staff.get(f"/v1/calls/{HIDDEN}").status_code == 200

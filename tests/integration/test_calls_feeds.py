@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from kb.calls.query import CallQuery
 from kb.calls.searches import NewSearch, create
-from kb.model import Visibility
+from kb.model import PUBLIC_ACCESS, Visibility
 from kb.record.searches import SearchesRecord
 
 if TYPE_CHECKING:
@@ -228,9 +228,9 @@ def test_a_feed_by_words_tells_only_of_calls_that_say_them(
         ],
     )
     asked = CallQuery(query="jeunesse")
-    listed = kb.finder.all(asked, (Visibility.PUBLIC,), kb.clock(), 100)
+    listed = kb.finder.all(asked, PUBLIC_ACCESS, kb.clock(), 100)
     assert "N-2" in {hit.call.identifier for hit in listed}
-    matches = kb.finder.matches(asked, (Visibility.PUBLIC,), kb.clock(), 100)
+    matches = kb.finder.matches(asked, PUBLIC_ACCESS, kb.clock(), 100)
     found = {hit.call.identifier for hit in matches}
     assert found >= {"N-0", "N-1"}, "the question or its translation"
     assert "N-2" not in found

@@ -28,6 +28,8 @@ from kb.errors import StoreError, UsageError
 from kb.index import edge, payload
 from kb.maintenance import remove
 from kb.model import (
+    PUBLIC_ACCESS,
+    Access,
     Applicant,
     CallStatus,
     DeadlineModel,
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 ENCODER = HashingEncoder()
-PUBLIC = (Visibility.PUBLIC,)
+PUBLIC = PUBLIC_ACCESS
 
 
 FOUND: dict[str, dict[str, Any]] = {
@@ -121,7 +123,7 @@ def _text(identifier: str) -> tuple[str, ...]:
 def find(
     kb: KnowledgeBase,
     now: datetime = NOW,
-    visible: tuple[Visibility, ...] = PUBLIC,
+    visible: Access = PUBLIC,
     **values: Any,
 ) -> CallPage:
     """The first page of a query, as everybody sees it."""

@@ -21,7 +21,7 @@ from kb.calls.dates import BRUSSELS
 from kb.calls.query import CallQuery
 from kb.cli import app
 from kb.errors import UsageError
-from kb.model import Filters, Kind, Visibility
+from kb.model import FULL_ACCESS, PUBLIC_ACCESS, Access, Filters, Kind, Visibility
 from kb.record.schema import calls
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from kb.calls.finder import CallHit
     from kb.model import Call
 
-PUBLIC = (Visibility.PUBLIC,)
-EVERYBODY = tuple(Visibility)
+PUBLIC = PUBLIC_ACCESS
+EVERYBODY = FULL_ACCESS
 AID: dict[str, Any] = {
     "slug": "prêter-des-échelles",
     "url": "/aides/prêter-des-échelles/",
@@ -91,8 +91,8 @@ def _call(base: Base, identifier: str = TOPIC) -> Call:
     return _hit(base, identifier).call
 
 
-def _listed(base: Base, visibilities: tuple[Visibility, ...] = EVERYBODY) -> list[str]:
-    page = base.kb.finder.find(CallQuery(), visibilities, base.kb.clock(), limit=100)
+def _listed(base: Base, access: Access = EVERYBODY) -> list[str]:
+    page = base.kb.finder.find(CallQuery(), access, base.kb.clock(), limit=100)
     return sorted(hit.call.identifier for hit in page.hits)
 
 

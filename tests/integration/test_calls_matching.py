@@ -14,7 +14,7 @@ from kb.calls.match import Match, Statement, match, verdicts
 from kb.calls.profile import Profile
 from kb.calls.query import CallQuery
 from kb.errors import StoreError, UsageError
-from kb.model import Applicant, Call, Fact, Visibility
+from kb.model import PUBLIC_ACCESS, Access, Applicant, Call, Fact, Visibility
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def matched(
     kb: KnowledgeBase,
     profile: Profile = PROFILE,
     limit: int = 50,
-    visible: tuple[Visibility, ...] = (Visibility.PUBLIC,),
+    visible: Access = PUBLIC_ACCESS,
     **values: Any,
 ) -> dict[str, Match]:
     """The calls for a profile by their identifiers, in their order."""
     asked = CallQuery.from_values(values)
-    found = match(kb, profile, asked, visibilities=visible, now=NOW, limit=limit)
+    found = match(kb, profile, asked, access=visible, now=NOW, limit=limit)
     return {each.hit.call.identifier: each for each in found}
 
 

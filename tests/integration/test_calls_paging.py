@@ -33,9 +33,9 @@ from kb.index.edge import EdgeIndex
 from kb.index.server import ServerIndex
 from kb.maintenance import remove
 from kb.model import (
+    PUBLIC_ACCESS,
     Applicant,
     CallStatus,
-    Visibility,
 )
 from kb.settings import Settings
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 ENCODER = HashingEncoder()
-PUBLIC = (Visibility.PUBLIC,)
+PUBLIC = PUBLIC_ACCESS
 
 
 def engine_at(name: str, folder: Path) -> VectorIndex:

@@ -22,7 +22,7 @@ from ingest.calls.run import take_calls
 from kb import maintenance
 from kb.calls.query import CallQuery
 from kb.errors import StoreError
-from kb.model import Applicant, Metadata, Visibility
+from kb.model import PUBLIC_ACCESS, Access, Applicant, Metadata, Visibility
 from kb.record.schema import call_checks, call_news, calls, documents, versions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kb.model import Call, Page
 
 PAST, SPRING, SUMMER = brussels("2026-02-10"), brussels("2026-04-15"), brussels("2026-07-15")
-PUBLIC = (Visibility.PUBLIC,)
+PUBLIC = PUBLIC_ACCESS
 MARKER = "zanzibarquetzal"
 
 
@@ -73,8 +73,8 @@ def _version(kb: KnowledgeBase, identifier: str = "LADDER-2026-01") -> int:
     return hit.document.version
 
 
-def _found(kb: KnowledgeBase, visibilities: tuple[Visibility, ...] = EVERYBODY) -> list[str]:
-    page = kb.finder.find(CallQuery(), visibilities, kb.clock())
+def _found(kb: KnowledgeBase, access: Access = EVERYBODY) -> list[str]:
+    page = kb.finder.find(CallQuery(), access, kb.clock())
     assert page.total == len(page.hits)
     return [hit.call.identifier for hit in page.hits]
 
@@ -428,7 +428,7 @@ def test_narrowing_hides_a_call_in_every_generation(kb: KnowledgeBase, *, rewrit
     for generation in (3, 2, 1):
         assert kb.record.current_id() == generation
         assert "A" not in _found(kb, PUBLIC)
-        assert "A" in _found(kb, (*PUBLIC, Visibility.COALITION))
+        assert "A" in _found(kb, Access((*PUBLIC.visibilities, Visibility.COALITION)))
         assert kb.finder.one("A", PUBLIC, kb.clock()) is None
         assert {each.identifier for each in kb.calls.news(generation, PUBLIC)} <= {"B"}
         assert _sound(kb)
@@ -471,12 +471,12 @@ def test_the_moments_that_are_kept_are_aware(kb: KnowledgeBase) -> None:
     assert [moment for moment in call.deadlines if moment.astimezone(UTC) == SPRING] != []
 
 
-PUBLIC = (Visibility.PUBLIC,)
+PUBLIC = PUBLIC_ACCESS
 
 
-def _news(kb: KnowledgeBase, visibilities: tuple[Visibility, ...]) -> list[str]:
+def _news(kb: KnowledgeBase, access: Access) -> list[str]:
     generation = kb.record.current_id() or 0
-    return [each.kind.value for each in kb.calls.news(generation, visibilities)]
+    return [each.kind.value for each in kb.calls.news(generation, access)]
 
 
 def test_what_was_hidden_is_not_told_when_a_call_is_opened_to_more(kb: KnowledgeBase) -> None:

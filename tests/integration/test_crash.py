@@ -20,7 +20,7 @@ from fakes import HashingEncoder
 from ingest.run import Options, ingest
 from kb import maintenance
 from kb.bootstrap import open_knowledge_base
-from kb.model import Filters, Visibility
+from kb.model import FULL_ACCESS, Filters
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ KILLS = 20
 LONGEST = 1.2  # seconds until a kill; an undisturbed run takes about one
 FILES = 30
 QUERIES = ("What does the ladder cost?", "Combien coûte la scie ?", "windmill on the hill")
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 
 
 def write_state(folder: Path, number: int) -> None:
@@ -91,7 +91,7 @@ def _without_time(item: object) -> object:
 
 def answers(kb: KnowledgeBase) -> list[object]:
     """What a few searches give, with their scores."""
-    everything = Filters(visibilities=EVERYBODY)
+    everything = Filters(access=EVERYBODY)
     return [
         [(hit.passage, round(hit.score, 6)) for hit in kb.search.search(query, filters).hits]
         for query in QUERIES

@@ -19,14 +19,14 @@ from evaluation.calls_judged import (
 from kb.calls.programmes import PURPOSES, purpose
 from kb.calls.query import CallQuery
 from kb.errors import UsageError
-from kb.model import Applicant, CallStatus, Visibility
+from kb.model import FULL_ACCESS, Applicant, CallStatus
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import MakeKb
 
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 TEXTS = {
     "POND-1": "The fund pays associations that dig ponds and plant hedges for frogs and newts.",
     "SHED-1": "The fund pays for sheds in which a village keeps the tools that it lends.",

@@ -20,7 +20,7 @@ from kb.index.base import Point
 from kb.index.edge import EdgeIndex
 from kb.lexicon.artefact import read_lexicon
 from kb.lexicon.query import GLOSSARY_FILE, LEXICON_FILE, query_terms
-from kb.model import Document, Filters, Kind, Metadata, Passage, Span, Visibility
+from kb.model import FULL_ACCESS, Document, Filters, Kind, Metadata, Passage, Span, Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
 
 def best(reader: IndexReader, question: str, language: str, target: str) -> str:
     """The first passage of a language for a question."""
-    filters = Filters(visibilities=tuple(Visibility), language=target)
+    filters = Filters(FULL_ACCESS, language=target)
     found = reader.lexical(query_terms(question, language, target), filters, 3)
     names = {point(name).passage.id: name for name in PASSAGES}
     return names[found[0].id]

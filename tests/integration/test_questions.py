@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kb.model import Filters, Visibility
+from kb.model import FULL_ACCESS, Filters
 
 if TYPE_CHECKING:
     from real_base import RealBase
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("real_base",)
 pytestmark = pytest.mark.slow
 
-EVERYTHING = Filters(visibilities=tuple(Visibility))
+EVERYTHING = Filters(FULL_ACCESS)
 LOOKED_AT = 3  # sentences in which a reader looks for the answer
 PLAN = "operation-milliard-orientations-2026-2028"
 
@@ -235,7 +235,7 @@ def _stored(base: RealBase, citation: Citation) -> str:
             base.generation,
             citation.document.id,
             span.number,
-            tuple(Visibility),
+            FULL_ACCESS,
             citation.document.version,
         )
         assert found is not None

@@ -10,7 +10,7 @@ import pytest
 from ingest.report import Outcome
 from kb.context import context, encoded_text
 from kb.maintenance import examine
-from kb.model import Kind, Visibility
+from kb.model import FULL_ACCESS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("real_base",)
 pytestmark = pytest.mark.slow
 
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 MOST_TOKENS = 200
 # What the default encoder reads: the rest is two special tokens.
 WINDOW, SPECIAL = 256, 2

@@ -10,7 +10,7 @@ from kb import maintenance
 from kb.answers.verify import verify
 from kb.errors import NotFoundError, StoreError
 from kb.lock import writer_lock
-from kb.model import Filters, Kind, Visibility
+from kb.model import FULL_ACCESS, PUBLIC_ACCESS, Access, Filters, Kind, Visibility
 from kb.record.history import remove_document
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MARKER = "zanzibarquetzal"
 PUBLIC = Filters()
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 TEXT = f"The {MARKER} ladder costs 5 euros and is lent to every member of the workshop."
 
 
@@ -161,10 +161,10 @@ def test_narrowing_hides_a_document_from_the_public_in_every_generation(
     if rewritten:
         twice.write("secret.md", f"# {MARKER} secret", TEXT.replace("5", "6"))
     twice.ingest(visibility=Visibility.INTERNAL)
-    record, public = twice.kb.record, (Visibility.PUBLIC, Visibility.COALITION)
+    record, public = twice.kb.record, Access((Visibility.PUBLIC, Visibility.COALITION))
     for current in (3, 2, 1):
         assert record.current_id() == current
-        assert narrowed not in twice.found(f"{MARKER} ladder", Filters(visibilities=public))
+        assert narrowed not in twice.found(f"{MARKER} ladder", Filters(public))
         assert narrowed in twice.found(f"{MARKER} ladder")
         assert other in twice.found("saw", PUBLIC)
         assert record.versions(current, narrowed, public) == []
@@ -183,7 +183,7 @@ def test_narrowing_hides_older_versions_too(base: Base) -> None:
     base.ingest(visibility=Visibility.INTERNAL)
     generation, document_id = base.kb.record.current_id() or 0, base.id_of("secret.md")
     assert len(base.kb.record.versions(generation, document_id, EVERYBODY)) == 2
-    assert base.kb.record.versions(generation, document_id, (Visibility.PUBLIC,)) == []
+    assert base.kb.record.versions(generation, document_id, PUBLIC_ACCESS) == []
 
 
 def test_narrowing_holds_at_once_for_a_service_that_is_running(
@@ -196,7 +196,7 @@ def test_narrowing_holds_at_once_for_a_service_that_is_running(
     twice.ingest(visibility=Visibility.COALITION)
     assert service.search.search(query, PUBLIC).hits == []
     maintenance.remove(twice.kb, twice.id_of("secret.md"))
-    found = service.search.search(query, Filters(visibilities=EVERYBODY)).hits
+    found = service.search.search(query, Filters(access=EVERYBODY)).hits
     assert {hit.document.id for hit in found} <= {twice.id_of("other.md")}
 
 
@@ -231,8 +231,8 @@ def test_a_rollback_takes_back_what_was_shown_by_mistake(base: Base) -> None:
     maintenance.rollback(base.kb)
     generation = base.kb.record.current_id() or 0
     assert base.found(f"{MARKER} ladder", PUBLIC) == set()
-    assert base.kb.record.document(generation, secret, PUBLIC.visibilities) is None
-    assert base.kb.record.list_documents(generation, PUBLIC.visibilities) == []
+    assert base.kb.record.document(generation, secret, PUBLIC.access) is None
+    assert base.kb.record.list_documents(generation, PUBLIC.access) == []
 
 
 def test_a_run_that_does_not_say_who_may_see_widens_nothing(base: Base) -> None:
@@ -262,7 +262,7 @@ def test_an_older_version_is_shown_to_no_more_people_than_the_current_one(base: 
     base.ingest()
     generation = base.kb.record.current_id() or 0
     assert len(base.kb.record.versions(generation, "ladder-en", EVERYBODY)) == 2
-    assert base.kb.record.versions(generation, "ladder-en", PUBLIC.visibilities) == []
+    assert base.kb.record.versions(generation, "ladder-en", PUBLIC.access) == []
 
 
 def test_another_format_that_is_internal_narrows_its_document(base: Base) -> None:

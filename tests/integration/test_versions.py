@@ -9,12 +9,12 @@ import pytest
 
 from ingest.identity import identify
 from kb import maintenance
-from kb.model import Filters, Metadata, Visibility
+from kb.model import FULL_ACCESS, Filters, Metadata
 
 if TYPE_CHECKING:
     from conftest import Base
 
-EVERYBODY = tuple(Visibility)
+EVERYBODY = FULL_ACCESS
 ACT = """<?xml version="1.0" encoding="UTF-8"?>
 <html xmlns="http://www.w3.org/1999/xhtml"><body>
 <div class="eli-container"><p class="oj-doc-ti">COMMISSION REGULATION (EU) 2031/77</p>

@@ -202,7 +202,7 @@ def test_a_public_name_that_leads_inside_is_refused(time: Time, address: str) ->
     bases = ["https://portal.example"]
     with (
         Fetcher(bases, pace=time.pace(), resolve=lambda _: [address]) as fetcher,
-        pytest.raises(SourceError, match="an address of this network: not asked"),
+        pytest.raises(SourceError, match="no public one: not asked"),
     ):
         fetcher.answer(Ask("https://portal.example/calls"))
 

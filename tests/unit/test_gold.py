@@ -17,7 +17,7 @@ from ingest.run import ingest
 from kb.analysis import terms
 from kb.bootstrap import open_knowledge_base
 from kb.errors import UsageError
-from kb.model import Visibility
+from kb.model import FULL_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ def test_every_quote_stands_on_its_page(documents: KnowledgeBase) -> None:
 
     @cache
     def page(document_id: str, number: int) -> str:
-        found = documents.record.page(generation, document_id, number, tuple(Visibility))
+        found = documents.record.page(generation, document_id, number, FULL_ACCESS)
         return found[1].text if found else ""
 
     checked, wrong = 0, []

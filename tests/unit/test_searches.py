@@ -17,7 +17,7 @@ from kb.calls.mail import mail_address, make_mailer, one_line, public_address, s
 from kb.calls.query import CallQuery
 from kb.calls.searches import NewSearch, create, named, resolve, revoke
 from kb.errors import NotFoundError, UsageError
-from kb.model import CallStatus, Visibility
+from kb.model import Access, CallStatus, Visibility
 from kb.record.database import open_database
 from kb.record.digests import DigestsRecord, Parcel
 from kb.record.searches import SearchesRecord, Tokens
@@ -64,7 +64,7 @@ def test_a_search_is_found_by_its_secret_as_it_was_made(record: SearchesRecord) 
     assert found is not None
     assert (found.name, found.language, found.created, found.told_until) == ("Climat", "en", NOW, 7)
     assert CallQuery.from_values(found.query) == QUERY
-    assert found.visibilities == (Visibility.PUBLIC, Visibility.COALITION)
+    assert found.access == Access((Visibility.PUBLIC, Visibility.COALITION))
 
 
 def test_a_secret_is_long_recognisable_and_nowhere_in_the_database(

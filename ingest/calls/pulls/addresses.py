@@ -3,103 +3,93 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
-from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ingest.guard import Guard, GuardedTransport, UnresolvedError, is_public, resolved, shown
 from kb.errors import SourceError, UsageError
 
-Resolve = Callable[[str], Sequence[str]]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ingest.guard import Resolve
+
 Origin = tuple[str, str, int]
 
 _PORTS = {"http": 80, "https": 443}
-
-
-class UnresolvedError(Exception):
-    """The name of a host is not known now; a little later it may be."""
-
-
-def resolved(host: str) -> Sequence[str]:
-    """The numeric addresses of a host; none where it is not known here."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return ()
-    return tuple(str(entry[4][0]) for entry in found)
-
-
-def shown(url: httpx.URL | str) -> str:
-    """An address as it can be told: without user, password, query and fragment."""
-    try:
-        whole = httpx.URL(url)
-    except httpx.InvalidURL:
-        return "an address that can't be read"
-    return str(whole.copy_with(username=None, password=None, query=None, fragment=None))
 
 
 class Allowed:
     """The addresses of a source that may be asked; everything else is refused.
 
     A source whose own address was set to one of this machine or network (a tester's server) may
-    be asked there, without TLS too. Any other is asked over TLS alone, and only where all that
-    its name resolves to at the first request are public addresses. The connection resolves the name
-    again, and its peer is not looked at: what keeps a name that has moved inside since then from
-    being asked is that nothing there has a certificate for it. Behind a proxy it is the proxy that
-    resolves names, so that one that is not known here is left to it.
+    be asked there, without TLS too. Any other is asked over TLS alone, and connected to where
+    ``ingest.guard`` lets it: at public addresses. Where the environment names a proxy for it, the
+    proxy is connected to instead, and resolves the name itself: whatever is known of the name here
+    is looked at, and the rest is left to the proxy and to TLS.
     """
 
     def __init__(self, bases: Sequence[str], resolve: Resolve = resolved) -> None:
         self._origins = {_base(base): base for base in bases}
-        self._local = {origin for origin in self._origins if _named_inside(origin[1])}
-        self._resolve = resolve
-        self._fine: set[Origin] = set()
+        local = {origin for origin in self._origins if _named_inside(origin[1])}
         for origin, base in self._origins.items():
-            if origin[0] != "https" and origin not in self._local:
+            if origin[0] != "https" and origin not in local:
                 raise UsageError(f"{shown(base)} can't be asked safely: use https:// instead.")
+        self._by_proxy = {
+            origin: proxy
+            for origin in self._origins
+            if origin not in local
+            if (proxy := _proxy(origin))
+        }
+        self._looked_at: set[Origin] = set()
+        self.guard = Guard(local=frozenset(host for _, host, _ in local), resolve=resolve)
 
-    @property
-    def local(self) -> bool:
-        """Whether every address of the source is one of this machine or network."""
-        return len(self._local) == len(self._origins)
+    def client(self, headers: Mapping[str, str], timeout: httpx.Timeout) -> httpx.Client:
+        """A client that connects to nothing else than this guard lets it, or by proxy."""
+        return httpx.Client(
+            transport=GuardedTransport(self.guard),
+            mounts={
+                f"{scheme}://[{host}]"
+                if ":" in host
+                else f"{scheme}://{host}": httpx.HTTPTransport(proxy=proxy)
+                for (scheme, host, _), proxy in self._by_proxy.items()
+            },
+            headers=headers,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+        )
 
     def check(self, url: httpx.URL) -> None:
         """Refuse an address that is not the source's own.
 
         Raises:
             SourceError: It is another host's, less safe than the source's, or inside.
-            UnresolvedError: Its name is not known.
         """
         origin = origin_of(url)
-        if origin in self._fine:
-            return
         if origin not in self._origins:
             known = ", ".join(sorted({name for _, name, _ in self._origins}))
             raise SourceError(
                 f"An answer of {known} leads to {shown(url)}, which is not its own address: not "
                 "followed. If the source has moved, set its new address (see `kb status`)."
             )
-        if origin not in self._local:
-            self._check_outside(origin[0], origin[1])
-        self._fine.add(origin)
-
-    def _check_outside(self, scheme: str, host: str) -> None:
-        addresses = self._resolve(host)
-        if not addresses and not _by_proxy(scheme, host):
-            raise UnresolvedError(f"no address of {host} is known")
-        for address in addresses:
-            if _is_inside(address):
-                raise SourceError(
-                    f"{host} resolves to {address}, an address of this network: not asked. To ask "
-                    "a server of your own, set the source's address to its number."
-                )
+        if origin in self._by_proxy and origin not in self._looked_at:
+            with suppress(UnresolvedError):
+                self.guard.addresses(origin[1], origin[2])
+            self._looked_at.add(origin)
 
 
-def _by_proxy(scheme: str, host: str) -> bool:
-    """Whether the environment names a proxy for a host."""
+def _proxy(origin: Origin) -> str | None:
+    """The proxy that the environment names for an address."""
+    scheme, host, _ = origin
     proxies = getproxies()
-    return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)
+    named = proxies.get(scheme) or proxies.get("all")
+    if not named or proxy_bypass(host):
+        return None
+    return named if "://" in named else f"http://{named}"
 
 
 def origin_of(url: httpx.URL) -> Origin:
@@ -120,12 +110,7 @@ def _base(base: str) -> Origin:
 def _named_inside(host: str) -> bool:
     """Whether a host is one of this machine or network by its very name."""
     try:
-        return _is_inside(host)
+        ipaddress.ip_address(host)
     except ValueError:
         return "." not in host or host.endswith(".localhost")
-
-
-def _is_inside(address: str) -> bool:
-    number = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(number, "ipv4_mapped", None)
-    return not (mapped or number).is_global
+    return not is_public(host)

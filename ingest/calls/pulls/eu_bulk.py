@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.calls.pulls.addresses import shown
 from ingest.calls.pulls.fetch import OK, UNCHANGED, Ask, whole_number
+from ingest.guard import shown
 from kb.errors import SourceError, StoreError
 
 if TYPE_CHECKING:

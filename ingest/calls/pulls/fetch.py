@@ -15,14 +15,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import tenacity
 
-from ingest.calls.pulls.addresses import (
-    Allowed,
-    Resolve,
-    UnresolvedError,
-    origin_of,
-    resolved,
-    shown,
-)
+from ingest.bodies import PACKED, unpacked
+from ingest.calls.pulls.addresses import Allowed, origin_of
+from ingest.guard import UnresolvedError, resolved, shown
 from ingest.report import shown as printable
 from kb.clock import Clock, system_clock
 from kb.errors import SourceError
@@ -31,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
+
+    from ingest.guard import Resolve
 
 _T = TypeVar("_T")
 
@@ -140,11 +137,13 @@ class Fetcher:
         self._allowed = Allowed(bases, resolve)
         self._secrets = [secret for secret in secrets if secret]
         self._asked: dict[str, float] = {}
-        self._client = httpx.Client(
-            headers={"User-Agent": user_agent(contact), "Accept": "application/json"},
-            timeout=_TIMEOUT,
-            follow_redirects=False,
-            trust_env=not self._allowed.local,  # a proxy doesn't lead to this machine
+        self._client = self._allowed.client(
+            {
+                "User-Agent": user_agent(contact),
+                "Accept": "application/json",
+                "Accept-Encoding": PACKED,
+            },
+            _TIMEOUT,
         )
 
     def __enter__(self) -> Self:
@@ -211,7 +210,7 @@ class Fetcher:
         """
         pace, url, size = self.pace, str(response.url), 0
         began = pace.monotonic()
-        for piece in response.iter_raw() if raw else response.iter_bytes():
+        for piece in response.iter_raw() if raw else unpacked(response):
             size += len(piece)
             if size > largest:
                 raise SourceError(
