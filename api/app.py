@@ -14,22 +14,34 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from api import calls, documents, following, login, search, service
+from api import calls, documents, feedback, following, login, search, service, uploads
 from api.authentication import Authentication
+from api.buckets import make_buckets
+from api.deadline import Deadline
 from api.headers import SecurityHeaders
-from api.limits import BodyLimit
+from api.ingesting import UploadRunner
+from api.limits import AddressLimit, BodyLimit
+from api.mcp.http import mcp_route, running
+from api.mcp.problems import ProblemMessages
+from api.metrics import metrics
+from api.observing import Observing
 from api.openapi import describe
 from api.problems import add_problem_handlers
+from api.rates import FailedKeys, RateLimits, Rates
+from api.readiness import Readiness
+from api.turns import Turns
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
 from kb.errors import StoreError
 from kb.language import detect
 from kb.model import Filters
 from kb.settings import load_settings
+from kb.tracing import start_tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from kb.settings import Settings
+    from kb.tracing import Tracing
 
 _DESCRIPTION = """\
 Search and cited answers over research, policy and EU calls, in French and English.
@@ -67,10 +79,21 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = await run_in_threadpool(open_knowledge_base) if kb is None else kb
         try:
+            app.state.tracing = _tracing(opened)
+            opened.generations.on_switch = metrics().switches.inc
             await run_in_threadpool(warm_up, opened)
             app.state.knowledge_base = opened
-            yield
+            app.state.readiness = Readiness(opened)
+            app.state.upload_runner = runner = UploadRunner(opened)
+            await run_in_threadpool(runner.start)
+            try:
+                async with running(opened) as app.state.mcp:
+                    yield
+            finally:
+                await run_in_threadpool(runner.stop)
         finally:
+            if app.state.tracing:
+                await run_in_threadpool(app.state.tracing.close)
             if kb is None:
                 await run_in_threadpool(opened.close)
 
@@ -79,10 +102,12 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
         version=version("operation-milliard-kb"),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        # FastAPI's own would send addresses with what is asked, to whatever OTEL_… names.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         docs_url=None,  # FastAPI's page loads its scripts from another site
         redoc_url=None,
     )
-    for part in (search, documents, following, calls, login, service):
+    for part in (search, documents, uploads, following, calls, feedback, login, service):
         app.include_router(part.router)
     app.mount(
         "/static",
@@ -91,6 +116,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
             packages=[("fastapi_swagger", "resources")],
         ),
     )
+    app.router.routes.append(mcp_route())
     add_problem_handlers(app)
     describe(app)
     _add_middleware(app, kb.settings if kb else load_settings())
@@ -99,8 +125,26 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Put around the routes what every request goes through, the innermost first."""
-    app.add_middleware(BodyLimit)
+    limits = RateLimits(
+        make_buckets(settings.redis_url.get_secret_value()),
+        settings.rate_anonymous,
+        settings.rate_key,
+    )
+    large = uploads.large_bodies(settings)
+    app.add_middleware(Deadline, seconds=settings.request_seconds)
+    app.add_middleware(
+        Turns,
+        at_once=settings.concurrency,
+        waiting=settings.queue,
+        seconds=settings.queue_seconds,
+        exempt=frozenset(large),
+    )
+    app.add_middleware(BodyLimit, seconds=settings.body_seconds, large=large)
+    app.add_middleware(AddressLimit)
+    app.add_middleware(Rates, limits=limits)
     app.add_middleware(Authentication)
+    app.add_middleware(FailedKeys, limits=limits)
+    app.add_middleware(ProblemMessages)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM)
     app.add_middleware(
         CORSMiddleware,
@@ -111,6 +155,12 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_age=3600,
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observing)
+
+
+def _tracing(kb: KnowledgeBase) -> Tracing | None:
+    endpoint = kb.settings.otlp_endpoint
+    return start_tracing(endpoint, version("operation-milliard-kb")) if endpoint else None
 
 
 def warm_up(kb: KnowledgeBase) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -9,10 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from api import call_schemas as schemas
 from api.access import BY_SECRET, CallerAccess, OpenKnowledgeBase, service_address
+from api.audited import Audited, stated
 from api.following import saved_search
 from api.openapi import problems
 from api.problems import NothingIngestedError
 from api.replies import Replies, Reply
+from kb.audit import of_calls, of_matches
 from kb.bootstrap import KnowledgeBase
 from kb.calls.dates import noon
 from kb.calls.detail import detail_json
@@ -20,6 +23,8 @@ from kb.calls.match import match
 from kb.calls.query import CallQuery
 from kb.calls.telling import MEDIA_TYPES, Telling, written
 from kb.errors import NotFoundError
+from kb.keys import Door
+from kb.record.audit import Action, Outcome
 from kb.record.searches import SavedSearch
 from kb.shapes import call_page_json, match_json
 
@@ -43,6 +48,7 @@ def find_calls(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
 ) -> Response:
     """Find calls, each with its status today; follow `next` until it is null.
 
@@ -56,6 +62,13 @@ def find_calls(
         cursor=asked.cursor,
         limit=asked.limit,
     )
+    audit.note(
+        Action.CALLS,
+        asked.query or None,
+        Outcome.FOUND if page.hits else Outcome.NOTHING,
+        of_calls(page.hits),
+        filters=stated(asked, "query", "cursor", "fields"),
+    )
     return reply.json(call_page_json(page, asked.language), schemas.CallList, asked.fields)
 
 
@@ -66,7 +79,7 @@ def find_calls(
     summary="Find the calls that fit an association",
 )
 def match_calls(
-    asked: schemas.MatchRequest, access: CallerAccess, kb: OpenKnowledgeBase
+    asked: schemas.MatchRequest, access: CallerAccess, kb: OpenKnowledgeBase, audit: Audited
 ) -> JSONResponse:
     """Rank calls for an association, each with what speaks for it and what may rule it out.
 
@@ -81,6 +94,13 @@ def match_calls(
         access=access,
         now=_moment(kb, asked.as_of),
         limit=asked.limit,
+    )
+    audit.note(
+        Action.MATCH,
+        asked.description,
+        Outcome.FOUND if found else Outcome.NOTHING,
+        of_matches(found),
+        filters=stated(asked, "description", "aims", "name", "partners"),
     )
     shown = [match_json(each, asked.language) for each in found]
     return JSONResponse({"profile": profile.name, "hits": shown})
@@ -99,6 +119,7 @@ def calls_file(
     kb: OpenKnowledgeBase,
     request: Request,
     reply: Reply,
+    audit: Audited,
 ) -> Response:
     """Download the calls of any filter: `csv`, `xlsx`, `jsonl`, or to subscribe `ics` and `atom`.
 
@@ -113,7 +134,10 @@ def calls_file(
         self_url=_own_address(kb, request),
         url_of=_page_of(kb, request),
     )
-    return _file(kb, asked.asked(), telling, form, reply)
+    made = _file(kb, asked.asked(), telling, form, reply)
+    filters = {**stated(asked, "query"), "form": form}
+    audit.note(Action.EXPORT, asked.query or None, _outcome_of(made), filters=filters)
+    return made
 
 
 @router.get(
@@ -129,6 +153,7 @@ def feed_file(
     kb: OpenKnowledgeBase,
     request: Request,
     reply: Reply,
+    audit: Audited,
 ) -> Response:
     """Read the deadlines or the news of a saved search; its address is a secret of its own."""
     _check_filled(kb)
@@ -140,7 +165,10 @@ def feed_file(
         name=search.name,
         url_of=_page_of(kb, request),
     )
-    return _file(kb, CallQuery.from_values(dict(search.query)), telling, form, reply)
+    made = _file(kb, CallQuery.from_values(dict(search.query)), telling, form, reply)
+    filters = {"search": search.id, "form": form}
+    audit.note(Action.FEED, None, _outcome_of(made), filters=filters, door=Door.FEED)
+    return made
 
 
 @router.get(
@@ -155,13 +183,21 @@ def show_call(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
 ) -> Response:
     """Show everything known of a call, with the sentences that say so and what changed of it."""
     hit = kb.finder.one(identifier, access, _moment(kb, told.as_of))
+    outcome = Outcome.NOTHING if hit is None else Outcome.FOUND
+    shown_of = () if hit is None else of_calls([hit])
+    audit.note(Action.CALL, None, outcome, shown_of, filters={"identifier": identifier})
     if hit is None:
         raise NotFoundError("There is no such call here that you may read.")
     shown = detail_json(kb, hit, access, told.language)
     return reply.json(shown, schemas.CallDetail, told.fields)
+
+
+def _outcome_of(made: Response) -> Outcome:
+    return Outcome.UNCHANGED if made.status_code == HTTPStatus.NOT_MODIFIED else Outcome.FOUND
 
 
 def _moment(kb: KnowledgeBase, as_of: date | None) -> datetime:

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from api.secrets import without_secrets
 from kb.commands import opened
 from kb.errors import StoreError
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
 app = typer.Typer()
-
-# Seconds that requests may still take once the service was told to stop.
-GRACE = 10
-# Client, method, path, HTTP version and status: what uvicorn logs of a request.
-_ACCESS_ARGUMENTS = 5
-
-
-class WithoutQuery(logging.Filter):
-    """Drops queries and secrets from uvicorn's record of a request."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the record; none is left out."""
-        if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
-            client, method, path, *others = record.args
-            path = without_secrets(str(path).partition("?")[0])
-            record.args = (client, method, path, *others)
-        return True
 
 
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; each loads the models.")
+    ] = 1,
 ) -> None:
     """Serve search and cited answers over HTTP."""
     listener = _listen(host, port)
-    with listener, opened() as kb:
-        from api.app import create_app  # noqa: PLC0415 -- keeps `kb --help` quick
+    url = _url(host, listener)
+    with listener:
+        with opened() as kb:
+            from api.app import create_app  # noqa: PLC0415 -- keeps a taken port's error quick
+            from api.serving import (  # noqa: PLC0415 -- as above
+                check_settings,
+                serve_alone,
+                serve_with_workers,
+            )
 
-        # Here an encoder that can't be loaded is one line; within the server it would be a trace.
-        kb.encoder.encode_queries(["fonds propres"])
-        _run(create_app(kb), listener, _url(host, listener))
+            # Here what can't be used is one line; within the server it would be a trace.
+            check_settings(kb.settings)
+            kb.encoder.encode_queries(["fonds propres"])
+            if workers == 1:
+                serve_alone(create_app(kb), kb.settings, listener, url)
+                return
+        serve_with_workers(workers, kb.settings, listener, url)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -78,55 +70,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(host: str, listener: socket.socket) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}"
-
-
-def _run(service: FastAPI, listener: socket.socket, url: str) -> None:
-    import uvicorn  # noqa: PLC0415 -- keeps `kb --help` quick
-
-    class Server(uvicorn.Server):
-        """Says where the service is once it answers there."""
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                typer.echo(url)
-
-    config = uvicorn.Config(
-        service,
-        log_config=_log_config(),
-        timeout_graceful_shutdown=GRACE,
-        server_header=False,
-    )
-    try:
-        Server(config).run([listener])
-    except KeyboardInterrupt:  # the way to stop it: nothing was interrupted
-        typer.echo("Stopped.", err=True)
-
-
-def _log_config() -> dict[str, Any]:
-    """Everything goes to standard error; what people ask and their secrets are not written down."""
-    handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "filters": {"without_query": {"()": "api.cli.WithoutQuery"}},
-        "formatters": {
-            "default": {
-                "()": "uvicorn.logging.DefaultFormatter",
-                "fmt": "%(levelprefix)s %(message)s",
-            },
-            "access": {
-                "()": "uvicorn.logging.AccessFormatter",
-                "fmt": '%(levelprefix)s %(client_addr)s "%(request_line)s" %(status_code)s',
-            },
-        },
-        "handlers": {
-            "default": {**handler, "formatter": "default"},
-            "access": {**handler, "formatter": "access", "filters": ["without_query"]},
-        },
-        "loggers": {
-            "api": {"handlers": ["default"], "level": "INFO", "propagate": False},
-            "uvicorn": {"handlers": ["default"], "level": "INFO", "propagate": False},
-            "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
-        },
-    }

@@ -8,11 +8,15 @@ from starlette.responses import FileResponse, Response
 
 from api import schemas
 from api.access import CallerAccess, OpenKnowledgeBase
+from api.audited import Audited
 from api.openapi import problems
 from api.replies import Reply
 from api.selection import Fields
+from kb.audit import of_documents
+from kb.audited import note_named
 from kb.bootstrap import KnowledgeBase
 from kb.errors import NotFoundError
+from kb.record.audit import Action, Outcome
 from kb.shapes import document_json, page_json
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -41,6 +45,7 @@ def list_documents(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
     cursor: Annotated[str, Query(max_length=200, description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")] = 50,
     fields: Fields = None,
@@ -52,6 +57,8 @@ def list_documents(
     found = kb.record.list_documents(generation, access, cursor, limit + 1)
     more = len(found) > limit
     listed = found[:limit]
+    outcome = Outcome.FOUND if listed else Outcome.NOTHING
+    audit.note(Action.DOCUMENTS, None, outcome, of_documents(listed), generation=generation)
     shown = {
         "documents": [document_json(document) for document in listed],
         "next": listed[-1].id if more else None,
@@ -70,12 +77,14 @@ def show_document(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
     version: Version = None,
     fields: Fields = None,
 ) -> Response:
     """Show a version of a document, its other versions and its translations."""
     generation = _generation(kb)
     document = kb.record.document(generation, document_id, access, version)
+    note_named(audit, Action.DOCUMENT, document, document_id, version)
     if document is None:
         raise _not_found()
     versions = kb.record.versions(generation, document_id, access)
@@ -101,11 +110,13 @@ def show_page(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
     version: Version = None,
     fields: Fields = None,
 ) -> Response:
     """Read a page, or a section of a format without pages, with the places of its words."""
     found = kb.record.page(_generation(kb), document_id, number, access, version)
+    note_named(audit, Action.PAGE, found and found[0], document_id, version, page=number)
     if found is None:
         raise _not_found()
     document, page = found
@@ -137,13 +148,19 @@ def download_original(
     document_id: DocumentId,
     access: CallerAccess,
     kb: OpenKnowledgeBase,
+    audit: Audited,
     version: Version = None,
 ) -> FileResponse:
     """Download the file that a version was read from.
 
     Browsers save it and never run what it holds: it was made by others.
     """
-    stored = kb.record.original(_generation(kb), document_id, access, version)
+    generation = _generation(kb)
+    stored = kb.record.original(generation, document_id, access, version)
+    shown = None
+    if stored is not None:
+        shown = kb.record.document(generation, document_id, access, version)
+    note_named(audit, Action.ORIGINAL, shown, document_id, version)
     if stored is None:
         raise _not_found()
     path = kb.settings.originals / stored.path

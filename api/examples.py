@@ -58,6 +58,7 @@ ANSWERS: list[dict[str, Any]] = [
     {
         "question": QUESTION,
         "language": "fr",
+        "took_ms": 342.7,
         "status": "answered",
         "confidence": 0.9312,
         "sentences": [{"text": QUOTE, "citations": [1], "also": [2]}],
@@ -68,6 +69,7 @@ ANSWERS: list[dict[str, Any]] = [
     {
         "question": "Quelle est la hauteur de la tour Eiffel ?",
         "language": "fr",
+        "took_ms": 351.2,
         "status": "insufficient_evidence",
         "confidence": 0.0215,
         "sentences": [],
@@ -75,6 +77,30 @@ ANSWERS: list[dict[str, Any]] = [
         "differs": [],
         "nearest": [HIT],
     },
+]
+# The first of them, streamed.
+ANSWER_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("sources", {"query": QUESTION, "language": "fr", "took_ms": 18.6, "hits": [HIT]}),
+    (
+        "sentence",
+        {
+            "text": QUOTE,
+            "citations": [1],
+            "also": [2],
+            "introduces": [CITATION, CITATION_IN_ENGLISH],
+        },
+    ),
+    (
+        "end",
+        {
+            "status": "answered",
+            "confidence": 0.9312,
+            "differs": [],
+            "nearest": [],
+            "timings": {"retrieval_ms": 18.6, "reading_ms": 324.1, "total_ms": 342.7},
+            "request_id": "4f1c2a9be07d4d5f8c63a1b2c3d4e5f6",
+        },
+    ),
 ]
 
 

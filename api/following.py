@@ -142,7 +142,7 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
             visibility=_narrowest(caller.access),
             address=asked.email or "",
             collections=caller.access.collections,
-            key_id=None if caller.key is None else caller.key.id,
+            key_name=None if caller.key is None else caller.key.name,
         ),
         now,
         CallRecords(kb.engine).newest_news(),
@@ -165,9 +165,9 @@ def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
     responses=problems(404, 422),
     summary="Delete a saved search",
 )
-def delete_search(secret: Secret, searches: Searches) -> Response:
+def delete_search(secret: Secret, kb: OpenKnowledgeBase, searches: Searches) -> Response:
     """Delete the search with this secret: its addresses stop working and no digest is sent."""
-    if not revoke(searches, secret):
+    if not revoke(searches, secret, kb.clock()):
         raise NotFoundError("There is no saved search with this secret, or it was deleted.")
     return Response(status_code=204)
 
@@ -203,13 +203,13 @@ def unsubscribe(token: Token, searches: Searches) -> HTMLResponse:
     return _page(_UNSUBSCRIBED)
 
 
-def saved_search(secret: Secret, searches: Searches) -> SavedSearch:
+def saved_search(secret: Secret, kb: OpenKnowledgeBase, searches: Searches) -> SavedSearch:
     """The search whose addresses hold a secret, for routes that serve its feeds.
 
     Raises:
         NotFoundError: There is none, or it was deleted.
     """
-    search = resolve(searches, secret)
+    search = resolve(searches, secret, kb.clock())
     if search is None:
         raise NotFoundError("There is no feed at this address; its search may have been deleted.")
     return search

@@ -30,6 +30,8 @@ MAX_PARAMETERS: Final = 100
 PIECE_SECONDS: Final = 10.0
 PACE: Final = 64 * 1024
 
+# A hundred queries of a thousand characters in whatever script, and what narrows them.
+_LARGER: Final = {("POST", "/v1/search/batch"): 512 * 1024}
 _NO_BODIES: Final[Mapping[tuple[str, str], int]] = MappingProxyType({})
 # A string, also one that never ends, or a bracket. Possessive: each byte is looked at once.
 _STRINGS_AND_BRACKETS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -88,13 +90,15 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        large = self._large.get((scope["method"], scope["path"]))
+        route = scope["method"], scope["path"]
+        large = self._large.get(route)
         if large is not None and not _is_staff(scope):
             await _not_there(scope)(scope, receive, send)
             return
+        at_most = large or _LARGER.get(route, MAX_BODY)
         body = _Body(
             receive,
-            at_most=large or MAX_BODY,
+            at_most=at_most,
             seconds=self._seconds,
             piece_seconds=self._piece_seconds,
             pace=None if large is None else PACE,
@@ -106,7 +110,7 @@ class BodyLimit:
             else:
                 await self._pass_on(body, scope, send)
         except _TooLargeError:
-            await _too_large(scope, large or MAX_BODY)(scope, receive, send)
+            await _too_large(scope, at_most)(scope, receive, send)
         except _TooSlowError:
             await _too_slow(scope)(scope, receive, send)
 

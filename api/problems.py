@@ -47,6 +47,16 @@ class NothingIngestedError(StoreError):
         )
 
 
+class ClientLeftError(KnowledgeBaseError):
+    """The client has left, and the work for it was stopped: nobody sees this answer."""
+
+    http_status = 499  # nginx' word for it; the log and the figures have it
+    title = "Client left"
+
+    def __init__(self) -> None:
+        super().__init__("The client has left before it was answered.")
+
+
 class KeyNotAcceptedError(KnowledgeBaseError):
     """A key was given that opens nothing; the answer is the same whatever the reason."""
 
@@ -92,6 +102,7 @@ _SLUGS: Final[dict[type[KnowledgeBaseError], str]] = {
     UnsupportedError: "file-unsupported",
     StoreError: "store-not-available",
     NothingIngestedError: "nothing-ingested",
+    ClientLeftError: "client-left",
     KeyNotAcceptedError: "key-not-accepted",
     CrossSiteError: "cross-site-request",
     CsrfTokenError: "csrf-token-missing",
@@ -116,13 +127,19 @@ def problem_response(  # noqa: PLR0913 -- one parameter a member of the problem
 ) -> ProblemResponse:
     """Make a response of a problem; ``slug`` and ``title`` are by default those of the status."""
     title = title or HTTPStatus(status).phrase.capitalize()
+    slug = slug or title.lower().replace(" ", "-")
+    state = scope.setdefault("state", {})
+    state["problem"] = slug  # for the log and the figures
     body: dict[str, Any] = {
-        "type": f"/problems/{slug or title.lower().replace(' ', '-')}",
+        "type": f"/problems/{slug}",
         "title": title,
         "status": status,
         "detail": detail,
         "instance": quote(scope["path"]),
     }
+    if "request_id" in state:
+        body["request_id"] = state["request_id"]
+        headers = {"X-Request-ID": state["request_id"], **(headers or {})}
     if errors:
         body["errors"] = list(errors)
     return ProblemResponse(body, status, {**SECURITY_HEADERS, **(headers or {})})
@@ -156,6 +173,16 @@ def database_problem(scope: Scope, error: Exception) -> ProblemResponse:
         slug=_SLUGS[StoreError],
         title=StoreError.title,
     )
+
+
+def stream_problem(scope: Scope, error: Exception) -> ProblemResponse:
+    """The answer to an error in the middle of a stream, which no handler comes to."""
+    if isinstance(error, KnowledgeBaseError):
+        return error_problem(scope, error)
+    if isinstance(error, OperationalError):
+        return database_problem(scope, error)
+    _log.error("%s: the stream broke off", without_secrets(scope["path"]), exc_info=error)
+    return _unexpected_problem(scope)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -208,8 +235,12 @@ async def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
 
 async def _on_unexpected_error(request: Request, error: Exception) -> ProblemResponse:
     del error  # the server logs it
+    return _unexpected_problem(request.scope)
+
+
+def _unexpected_problem(scope: Scope) -> ProblemResponse:
     return problem_response(
-        request.scope,
+        scope,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Something went wrong in the service; its log says what.",
         slug=_SLUGS[KnowledgeBaseError],
@@ -218,6 +249,11 @@ async def _on_unexpected_error(request: Request, error: Exception) -> ProblemRes
 
 
 def _field(location: Sequence[str | int]) -> str:
-    """The name of a field from where it was looked for: ``("query", "top_k")`` is ``top_k``."""
-    names = [part for part in location[1:] if isinstance(part, str)]
-    return ".".join(names) or str(location[0])
+    """The name of a field from where it was looked for.
+
+    ``("query", "top_k")`` is ``top_k``, ``("body", "queries", 3, "top_k")`` is ``queries.3.top_k``.
+    """
+    where, *path = location
+    if where != "body" or not all(isinstance(part, str) for part in path[:1]):
+        path = [part for part in path if isinstance(part, str)]
+    return ".".join(map(str, path)) or str(where)

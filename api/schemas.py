@@ -25,6 +25,7 @@ from kb.model import Access, Filters, Kind, Visibility
 # holds them equal.
 MAX_QUESTION = 1000
 MAX_TOP_K = 100
+MAX_BATCH = 100
 
 _MAX_NAME = 200
 
@@ -99,6 +100,25 @@ class SearchParameters(Narrowing, Selecting):
         if found is None:
             raise PydanticCustomError("missing", "Field required")
         return found
+
+
+class BatchRequest(BaseModel):
+    """Several searches."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "queries": [
+                        {"query": "garantie en fonds propres", "top_k": 3},
+                        {"query": "equity guarantee", "language": "en"},
+                    ]
+                }
+            ]
+        }
+    )
+
+    queries: list[SearchParameters] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class AnswerRequest(Narrowing):
@@ -202,19 +222,27 @@ class Stated(_Response):
     current: bool = Field(description="The version cited is the document's current one.")
 
 
+AnswerStatus = Literal["answered", "insufficient_evidence"]
+Confidence = Annotated[
+    float,
+    Field(
+        description="The evidence for the best sentence found; a threshold decides the status.",
+        ge=0,
+        le=1,
+    ),
+]
+
+
 class Answer(_Response):
     """Quoted sentences, best first; without sufficient evidence none, but what came nearest."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [*examples.ANSWERS]})
 
     question: str
-    language: str
-    status: Literal["answered", "insufficient_evidence"]
-    confidence: float = Field(
-        description="The evidence for the best sentence found; a threshold decides the status.",
-        ge=0,
-        le=1,
-    )
+    language: str = Field(description="The language in which the question was understood.")
+    took_ms: float = Field(description="How long the answer took, in milliseconds.")
+    status: AnswerStatus
+    confidence: Confidence
     sentences: list[Sentence]
     citations: list[Citation] = Field(
         description="Those that carry sentences first, in order, then those that say the same."
@@ -223,6 +251,33 @@ class Answer(_Response):
         description="Numbers or dates in which sources differ on the same thing, newest first."
     )
     nearest: list[Hit] = Field(description="The nearest passages, when nothing is answered.")
+
+
+class SentenceEvent(Sentence):
+    """What a `sentence` event of a streamed answer holds."""
+
+    introduces: list[Citation] = Field(
+        description="The citations that no sentence before it refers to."
+    )
+
+
+class Timings(_Response):
+    """What the time of an answer went into, in milliseconds."""
+
+    retrieval_ms: float
+    reading_ms: float
+    total_ms: float
+
+
+class EndEvent(_Response):
+    """What the `end` event of a streamed answer holds; for the rest see an answer in JSON."""
+
+    status: AnswerStatus
+    confidence: Confidence
+    differs: list[Stated]
+    nearest: list[Hit]
+    timings: Timings
+    request_id: str | None = Field(description="Names the request in the service's log.")
 
 
 class Document(_Response):
@@ -366,9 +421,16 @@ class Status(_Response):
 
 
 class Health(_Response):
-    """The service runs, or is ready to answer."""
+    """The service runs."""
 
-    status: Literal["alive", "ready"]
+    status: Literal["alive"]
+
+
+class Readiness(_Response):
+    """The service is ready to answer: what was tried, and that it is well."""
+
+    status: Literal["ready"]
+    checks: dict[Literal["encoder", "index", "database"], Literal[True]]
 
 
 class FieldError(_Response):
@@ -390,6 +452,7 @@ class Problem(_Response):
                     "status": 422,
                     "detail": "These fields can't be used: top_k.",
                     "instance": "/v1/search",
+                    "request_id": "4f1c2a9be07d4d5f8c63a1b2c3d4e5f6",
                     "errors": [
                         {
                             "field": "top_k",
@@ -406,4 +469,38 @@ class Problem(_Response):
     status: int
     detail: str = Field(description="What happened and what to do.")
     instance: str = Field(description="The path that was asked for.")
+    request_id: str | None = Field(None, description="Names the request in the service's log.")
     errors: list[FieldError] | None = Field(None, description="The fields of a bad request.")
+
+
+class BatchResult(_Response):
+    """A search result for each query, in their order, or the problem with it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "took_ms": 31.4,
+                    "results": [
+                        {
+                            "query": "garantie en fonds propres",
+                            "language": "fr",
+                            "took_ms": 9.8,
+                            "hits": [examples.HIT],
+                        },
+                        {
+                            "type": "/problems/request-not-understood",
+                            "title": "Request not understood",
+                            "status": 422,
+                            "detail": "The question is empty: write what you are looking for.",
+                            "instance": "/v1/search/batch",
+                            "request_id": "4f1c2a9be07d4d5f8c63a1b2c3d4e5f6",
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    took_ms: float = Field(description="How long they took together, in milliseconds.")
+    results: list[SearchResult | Problem]

@@ -1,16 +1,39 @@
-"""Search and answers."""
+"""Search, one by one and many at once, and answers, whole and as they are found."""
 
-from typing import Annotated
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
 
-from api import schemas
+from api import examples, schemas
+from api.accepting import EVENTS, wants_events
 from api.access import CallerAccess, OpenKnowledgeBase, search_engine
 from api.openapi import problems
+from api.problems import error_problem
+from api.rates import charge
+from api.replies import Reply
+from api.selection import selected
+from api.streaming import AnswerStream, event, until_left
+from kb.errors import UsageError
+from kb.model import Search
 from kb.shapes import answer_json, search_json
 
+if TYPE_CHECKING:
+    from kb.search.engine import SearchResult
+
 router = APIRouter(prefix="/v1", tags=["search"])
+
+_STREAMED: dict[str, Any] = {
+    "description": "The answer, in JSON or as the events that `Accept: text/event-stream` asks for",
+    "content": {
+        EVENTS: {
+            "schema": {"type": "string"},
+            "example": b"".join(event(*each) for each in examples.ANSWER_EVENTS).decode(),
+        }
+    },
+}
 
 
 @router.get(
@@ -23,30 +46,98 @@ async def search(
     asked: Annotated[schemas.SearchParameters, Query()],
     access: CallerAccess,
     kb: OpenKnowledgeBase,
-) -> JSONResponse:
+    reply: Reply,
+    request: Request,
+) -> Response:
     """Find passages, each with its document, its page and the place of its words on it.
 
     A question in French finds English documents too, and the other way round.
     """
     engine = await search_engine(kb)
-    found = await engine.search_async(asked.query or "", asked.filters(access), asked.top_k)
-    return JSONResponse(search_json(found))
+    async with until_left(request.receive):
+        found = await engine.search_async(asked.query or "", asked.filters(access), asked.top_k)
+    return reply.json(search_json(found), schemas.SearchResult, asked.fields)
+
+
+@router.post(
+    "/search/batch",
+    response_model=schemas.BatchResult,
+    responses=problems(413, 422, 503),
+    summary="Find passages for many queries",
+)
+async def search_batch(
+    asked: schemas.BatchRequest, access: CallerAccess, kb: OpenKnowledgeBase, request: Request
+) -> JSONResponse:
+    """Search for up to 100 queries at once, which takes less time than one by one.
+
+    Each is asked for as in `GET /v1/search`, and finds the same; it counts as one request. A query
+    that can't be understood, as one of blanks, has its problem in its place, and the others their
+    results.
+    """
+    await charge(request, len(asked.queries))
+    started = time.perf_counter()
+    engine = await search_engine(kb)
+    async with until_left(request.receive):
+        found = await engine.search_batch_async(
+            [Search(each.query or "", each.filters(access), each.top_k) for each in asked.queries]
+        )
+    results = [
+        _shown(result, each.fields, request)
+        for each, result in zip(asked.queries, found, strict=True)
+    ]
+    took = round((time.perf_counter() - started) * 1000, 1)
+    return JSONResponse({"took_ms": took, "results": results})
 
 
 @router.post(
     "/answers",
     response_model=schemas.Answer,
-    responses=problems(413, 422, 503),
+    responses={200: _STREAMED, **problems(406, 413, 422, 503)},
     summary="Answer a question",
 )
 async def answer(
-    asked: schemas.AnswerRequest, access: CallerAccess, kb: OpenKnowledgeBase
-) -> JSONResponse:
+    asked: schemas.AnswerRequest, access: CallerAccess, kb: OpenKnowledgeBase, request: Request
+) -> Response:
     """Answer with exact quotes, each compared with the stored page that it cites.
 
     Where the documents do not suffice, the status is `insufficient_evidence` and the nearest
     passages are given instead: that is an answer too (200).
+
+    With `Accept: text/event-stream` the answer comes as server-sent events, whose data is JSON:
+
+    - `sources`, as soon as they are found: what the answer is looked for in, as a search result of
+      at most 10 hits;
+    - `sentence`, for each sentence: the sentence, and `introduces`, the citations that it is the
+      first to refer to;
+    - `end`: `status`, `confidence`, `differs` and `nearest` as in JSON, `timings` and `request_id`;
+    - `error`, instead of what is left: a problem. What goes wrong before `sources` is answered with
+      its status.
+
+    Lines that begin with a colon only show that the connection is alive. A client that leaves stops
+    the work.
     """
+    streamed = wants_events(request)
     engine = await search_engine(kb)
-    given = await engine.answer_async(asked.question, asked.filters(access))
+    filters = asked.filters(access)
+    if streamed:
+        request_id = getattr(request.state, "request_id", None)
+        return AnswerStream(
+            lambda told: engine.answer_async(asked.question, filters, told), request_id
+        )
+    async with until_left(request.receive):
+        given = await engine.answer_async(asked.question, filters)
     return JSONResponse(answer_json(given))
+
+
+def _shown(
+    found: "SearchResult | UsageError", fields: str | None, request: Request
+) -> dict[str, Any]:
+    """What is told of one of a batch; a problem of its own is none of the whole request."""
+    try:
+        if isinstance(found, UsageError):
+            raise found
+        return selected(search_json(found), fields, schemas.SearchResult)
+    except UsageError as error:
+        aside = {**request.scope, "state": dict(request.scope.get("state", {}))}
+        problem: dict[str, Any] = json.loads(bytes(error_problem(aside, error).body))
+        return problem

@@ -1,16 +1,24 @@
 """The service itself: whether it is well, what it holds, and the page that documents it."""
 
+import ipaddress
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from api import schemas
-from api.access import EVERYONE, CallerAccess, OpenKnowledgeBase, search_engine
+from api.access import EVERYONE, CallerAccess, CurrentCaller, OpenKnowledgeBase
+from api.connections import is_stopping
+from api.metrics import CONTENT_TYPE, exposition
 from api.openapi import problems
+from api.problems import NothingIngestedError, ProblemResponse, problem_response
+from api.readiness import PARTS, Readiness
+from api.replies import Reply
 from kb.bootstrap import KnowledgeBase
-from kb.model import PUBLIC_ACCESS, Access, Filters
+from kb.errors import NotFoundError
+from kb.keys import KeyRole
+from kb.model import Access, Filters
 
 router = APIRouter(tags=["service"])
 
@@ -38,6 +46,8 @@ _DOCS_POLICY = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
 )
+# What tells that a request came through a proxy, beside X-Forwarded-….
+_PROXIED = {"forwarded", "via", "x-real-ip"}
 
 
 @router.get("/", include_in_schema=False, dependencies=[EVERYONE])
@@ -58,14 +68,10 @@ async def docs() -> HTMLResponse:
     responses=problems(503),
     summary="What the service holds",
 )
-def status(access: CallerAccess, kb: OpenKnowledgeBase) -> JSONResponse:
+def status(access: CallerAccess, kb: OpenKnowledgeBase, reply: Reply) -> Response:
     """Show the current generation and how many documents and passages of it you may read."""
-    return JSONResponse(
-        {
-            "version": version("operation-milliard-kb"),
-            "generation": _generation(kb, access),
-        }
-    )
+    shown = {"version": version("operation-milliard-kb"), "generation": _generation(kb, access)}
+    return reply.json(shown, schemas.Status)
 
 
 @router.get(
@@ -83,15 +89,64 @@ async def healthz() -> JSONResponse:
 @router.get(
     "/readyz",
     dependencies=[EVERYONE],
-    response_model=schemas.Health,
+    response_model=schemas.Readiness,
     responses=problems(503),
     summary="Is it ready?",
 )
-async def readyz(kb: OpenKnowledgeBase) -> JSONResponse:
-    """Answer once there is something to search, with database and index open."""
-    await search_engine(kb)
-    await run_in_threadpool(_count, kb, PUBLIC_ACCESS)
-    return JSONResponse({"status": "ready"})
+async def readyz(request: Request, kb: OpenKnowledgeBase) -> JSONResponse:
+    """Answer once encoder, index and database have been tried and found well.
+
+    The database is written to. Else, and once the service was told to stop, a problem names what
+    is not ready.
+    """
+    if is_stopping(request.scope):
+        return _not_ready(request, "the service stops")
+    readiness: Readiness = request.app.state.readiness
+    failing = await readiness.failing()
+    if failing == ["index"] and await run_in_threadpool(kb.record.current_id) is None:
+        raise NothingIngestedError
+    if failing:
+        return _not_ready(request, ", ".join(failing))
+    return JSONResponse({"status": "ready", "checks": dict.fromkeys(PARTS, True)})
+
+
+@router.get("/metrics", include_in_schema=False, dependencies=[EVERYONE])
+async def figures(request: Request, caller: CurrentCaller, kb: OpenKnowledgeBase) -> Response:
+    """Give what the service counts to staff and to this machine; there is nothing for others."""
+    if caller.role is not KeyRole.STAFF and not is_from_here(request):
+        raise NotFoundError("There is nothing at this address.")
+    shown = await run_in_threadpool(exposition, kb)
+    return Response(shown, media_type=CONTENT_TYPE)
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether a request is from this machine itself, and was not passed on by a proxy on it.
+
+    A proxy that tells nobody that it is one still passes on the name that it was asked by; so does
+    a browser on this machine that a page of another site has sent here.
+    """
+    headers = request.headers
+    passed_on = any(name.startswith("x-forwarded-") or name in _PROXIED for name in headers)
+    client = request.client.host if request.client else ""
+    return not passed_on and _is_loopback(client) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _not_ready(request: Request, what: str) -> ProblemResponse:
+    return problem_response(
+        request.scope,
+        503,
+        f"Not ready: {what}.",
+        slug="not-ready",
+        title="Not ready",
+        headers={"Retry-After": "5"},
+    )
 
 
 def _generation(kb: KnowledgeBase, access: Access) -> dict[str, str | int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003 -- typer reads annotations at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,17 +19,28 @@ from kb.errors import UsageError
 from kb.model import Kind, Metadata, Visibility
 
 if TYPE_CHECKING:
+    from ingest.progress import Progress
     from ingest.report import Report
+    from ingest.web import Fetched
+    from kb.settings import Settings
 
 app = typer.Typer()
 
 _REASONS_SHOWN = 200
+# An address of any scheme: those that are not fetched are told, not looked for as files.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders, read recursively.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH_OR_URL",
+            help="Files, folders (read recursively) and addresses of the web.",
+        ),
+    ],
     kind: Annotated[Kind | None, typer.Option(help="What the documents are.")] = None,
     visibility: Annotated[Visibility | None, typer.Option(help="Who may see them.")] = None,
     theme: Annotated[list[str] | None, typer.Option(help="A theme; can be repeated.")] = None,
@@ -71,12 +82,26 @@ def ingest(
     with opened() as kb, Shown() as progress:
         saved = None if checked is None else checked_at(checked, kb.clock())
         options = run.Options(metadata, password, prune=prune, restore=restore, checked=saved)
-        report = run.ingest(kb, paths, options, progress)
+        urls = [each for each in paths if _ADDRESS.match(each)]
+        files = [Path(each) for each in paths if not _ADDRESS.match(each)]
+        fetched = _fetch(kb.settings, urls, progress) if urls else None
+        if fetched is not None:
+            files += fetched.paths
+        report = run.ingest(kb, files, options, progress)
+        if fetched is not None:
+            report.files[:0] = fetched.failed
     if as_json:
         print_json(report.as_json())
     else:
         _show(report)
     raise typer.Exit(report.exit_code)
+
+
+def _fetch(settings: Settings, urls: list[str], progress: Progress) -> Fetched:
+    from ingest.web import Bounds, Web  # noqa: PLC0415 -- only addresses need an HTTP client
+
+    web = Web(settings.fetched, Bounds(settings.max_file_mb), contact=settings.contact)
+    return web.fetch_all(urls, progress)
 
 
 def checked_at(text: str, now: datetime) -> datetime:
@@ -125,6 +150,8 @@ def _show(report: Report) -> None:
 
 
 def _tail(path: str) -> str:
-    """The end of a path, enough to tell the file."""
+    """The end of a path, enough to tell the file; an address is told whole."""
+    if _ADDRESS.match(path):
+        return path
     parts = shown(path).split("/")
     return "/".join(parts[-3:])

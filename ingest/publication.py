@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ingest.report import FileResult, Outcome
 from kb.index.build import write_passages
+from kb.lock import keeping_lock
 from kb.model import Visibility
 from kb.record.writing import Draft
 
@@ -74,11 +75,14 @@ class Publication:
             draft.discard()
         else:
             self._write_index(progress)
-            collections = draft.publish(
-                self.metadata, sorted(self.restored), self.narrowed, self.news
-            )
-            self._narrow_kept()
-            self._collect_kept(collections)
+            # In one piece: a backup of the record alone would leave older generations as wide as
+            # they were.
+            with keeping_lock(self.kb.settings.keeping_lock):
+                collections = draft.publish(
+                    self.metadata, sorted(self.restored), self.narrowed, self.news
+                )
+                self._narrow_kept()
+                self._collect_kept(collections)
         draft.note_checks(self.checked)
         return draft.id if self.changed else None
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kb.audit import Trail
 from kb.calls.finder import CallFinder
 from kb.clock import Clock, system_clock
 from kb.encoders.choice import make_encoder
 from kb.errors import StoreError
+from kb.gaps import GapFinder
 from kb.index.generations import Generations, check_encoder
 from kb.record.calls import CallRecords
 from kb.record.database import open_database
+from kb.record.feedback import FeedbackRecord
 from kb.record.keys import KeysRecord
 from kb.record.reading import Record
 from kb.settings import Settings, load_settings
+from kb.swap import refuse_half_restored
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -36,6 +40,12 @@ class KnowledgeBase:
     index: VectorIndex
     generations: Generations
     encoder: Encoder
+    # Made at once, which costs nothing: of a cached property two threads might each get their own.
+    trail: Trail = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the audit trail."""
+        self.trail = Trail(self.engine, self.settings)
 
     @cached_property
     def search(self) -> SearchEngine:
@@ -61,6 +71,16 @@ class KnowledgeBase:
         """The finder of calls; it makes the search engine where a question is to be ranked."""
         return CallFinder(self.record, self.calls, self.generations, lambda: self.search)
 
+    @cached_property
+    def feedback(self) -> FeedbackRecord:
+        """What people say of answers."""
+        return FeedbackRecord(self.engine, self.trail.record)
+
+    @cached_property
+    def gaps(self) -> GapFinder:
+        """What is asked for and not found."""
+        return GapFinder(self.record, self.trail.record, self.feedback, self.encoder)
+
     def check_encoder(self) -> None:
         """Refuse to write vectors of one model beside those of another.
 
@@ -72,7 +92,8 @@ class KnowledgeBase:
         check_encoder(made_by, self.encoder.name)
 
     def close(self) -> None:
-        """Release the index and the database."""
+        """Write what waits for the audit trail; release the index and the database."""
+        self.trail.close()
         self.generations.close()
         self.engine.dispose()
 
@@ -87,9 +108,10 @@ def open_knowledge_base(
     """Open the knowledge base of these settings (default: the environment's).
 
     Raises:
-        StoreError: ``KB_HOME`` can't be made or used.
+        StoreError: ``KB_HOME`` can't be made or used, or a restore into it was cut off.
     """
     settings = settings or load_settings()
+    refuse_half_restored(settings.home)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:

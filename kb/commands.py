@@ -78,12 +78,14 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find passages, each with its document and page."""
-    from kb.shapes import search_json  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.audited import Audit, note_search  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.shapes import search_json  # noqa: PLC0415 -- as above
 
     filters = _filters(kind, language, theme, issuer, since, until)
     with opened() as kb:
         kb.encoder.encode_queries([query])  # loading the model is no part of the search's time
         result = kb.search.search(query, filters, top_k)
+        note_search(Audit(kb), result, filters)
     if as_json:
         print_json(search_json(result))
     else:
@@ -102,11 +104,14 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer with exact quotes, or say that the evidence does not suffice."""
-    from kb.shapes import answer_json  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.audited import Audit, note_answer  # noqa: PLC0415 -- keeps `kb --help` quick
+    from kb.shapes import answer_json  # noqa: PLC0415 -- as above
 
     filters = _filters(kind, language, theme, issuer, since, until)
     with opened() as kb:
+        audit = Audit(kb)
         answer = kb.search.answer(question, filters)
+        note_answer(audit, answer, filters)
     if as_json:
         print_json(answer_json(answer))
     else:

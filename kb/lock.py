@@ -1,8 +1,13 @@
-"""The lock of the one writer: two writers would make an index unreadable for good."""
+"""The locks between processes: one writer at a time, and nothing taken away while it is copied.
+
+Two writers would make an index unreadable for good. A backup needs no writer's lock: it only has to
+find what it copies until it has copied it. Whoever holds both took the writer's first.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -16,19 +21,54 @@ from kb.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from filelock import BaseFileLock
+# Seconds that a run waits for a backup; more than any takes, for its work would be lost.
+PATIENCE = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
-@contextmanager
-def writer_lock(path: Path) -> Iterator[None]:
-    """Hold the lock for a ``with`` block; the system frees it when the process dies.
+def writer_lock(path: Path) -> AbstractContextManager[None]:
+    """Hold the writer's lock for a ``with`` block; the system frees it when the process dies.
 
     Raises:
         StoreError: Another run holds it (the message names it), or the folder can't be written.
     """
-    holder = path.with_suffix(".holder.json")
-    lock = _acquire(path, holder)
+    return _held(
+        path,
+        0,
+        "Another run is writing to {folder}: {holder}. "
+        "Wait until it has ended; searches go on meanwhile.",
+    )
+
+
+def keeping_lock(path: Path, patience: float = PATIENCE) -> AbstractContextManager[None]:
+    """Hold for a ``with`` block what a backup and whoever takes something away hold in turn.
+
+    It is waited for, and a line in the log says for whom.
+
+    Raises:
+        StoreError: After ``patience`` seconds another process still holds it (the message names
+            it), or the folder can't be written.
+    """
+    return _held(
+        path,
+        patience,
+        f"For {patience:.0f} seconds nothing could be taken away from {{folder}}, nor copied: "
+        "{holder} is at it. Try again when it has ended.",
+    )
+
+
+@contextmanager
+def _held(path: Path, patience: float, refusal: str) -> Iterator[None]:
+    lock, holder = FileLock(path), path.with_suffix(".holder.json")
+    taken = _acquire(lock, holder, 0)
+    if not taken and patience:
+        _log.warning("Waiting until %s has ended with %s.", _describe(holder), path.parent)
+        taken = _acquire(lock, holder, patience)
+    if not taken:
+        raise StoreError(refusal.format(folder=path.parent, holder=_describe(holder)))
     try:
         yield
     finally:
@@ -36,23 +76,20 @@ def writer_lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(path: Path, holder: Path) -> BaseFileLock:
+def _acquire(lock: FileLock, holder: Path, patience: float) -> bool:
+    """Take a lock and note who holds it; false when another has it for that many seconds."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        lock.acquire()
+        holder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=patience, poll_interval=0.1)
         holder.write_text(json.dumps(_this_process()), encoding="utf-8")
     except Timeout:
-        raise StoreError(
-            f"Another run is writing to {path.parent}: {_describe(holder)}. "
-            "Wait until it has ended; searches go on meanwhile."
-        ) from None
+        return False
     except OSError as error:
         raise StoreError(
-            f"{path.parent} can't be written: {error.strerror}. Change its permissions, or set "
+            f"{holder.parent} can't be written: {error.strerror}. Change its permissions, or set "
             "KB_HOME to a folder of yours."
         ) from None
-    return lock
+    return True
 
 
 def _this_process() -> dict[str, str | int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from sqlalchemy import text
 
 from kb.errors import NotFoundError, StoreError
 from kb.index.build import write_passages
-from kb.lock import writer_lock
+from kb.lock import keeping_lock, writer_lock
 from kb.record.history import abandon_newest, remove_document, unpublished
 from kb.record.writing import Draft
 from kb.settings import LISTED
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from kb.bootstrap import KnowledgeBase
     from kb.record.reading import Generation
 
+
+_log = logging.getLogger(__name__)
 
 INCOMING = ".incoming-"  # how the copy of a file begins until it is whole
 
@@ -46,12 +49,15 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
         StoreError: Another run is writing; or the text still stands somewhere, as the message says.
     """
     with writer_lock(kb.settings.lock):
-        remove_document(kb.engine, document_id, kb.clock(), purge=purge)
-        sweep_originals(kb)
-        for generation in kb.record.kept():
-            kb.index.erase(generation.id, [document_id], purge=purge)
+        # In one piece: a backup of the record alone would bring the document's vectors back.
+        with keeping_lock(kb.settings.keeping_lock):
+            remove_document(kb.engine, document_id, kb.clock(), purge=purge)
+            _sweep_originals(kb)
+            for generation in kb.record.kept():
+                kb.index.erase(generation.id, [document_id], purge=purge)
+            if purge:
+                _overwrite_log(kb)
         if purge:
-            _overwrite_log(kb)
             _empty_pulls(kb)
 
 
@@ -62,20 +68,44 @@ def rollback(kb: KnowledgeBase) -> tuple[int, int]:
         NotFoundError: No older generation is kept.
         StoreError: Another run is writing.
     """
-    with writer_lock(kb.settings.lock):
+    with writer_lock(kb.settings.lock), keeping_lock(kb.settings.keeping_lock):
         abandoned, current = abandon_newest(kb.engine)
         kb.index.discard([abandoned])
     return abandoned, current
 
 
 def discard_unused(kb: KnowledgeBase) -> None:
-    """Delete the index of every generation that is not kept; the caller holds the lock."""
-    kept = {generation.id for generation in kb.record.kept()}
-    kb.index.discard((kb.index.generations() | set(unpublished(kb.engine))) - kept)
+    """Delete the index of every generation that is not kept; the caller holds the writer's lock.
+
+    While a backup takes too long, it is left for the next run.
+    """
+    with ExitStack() as held:
+        if _may_take_away(kb, held):
+            kept = {generation.id for generation in kb.record.kept()}
+            kb.index.discard((kb.index.generations() | set(unpublished(kb.engine))) - kept)
 
 
 def sweep_originals(kb: KnowledgeBase) -> None:
-    """Delete the originals that no version refers to; the caller holds the lock."""
+    """Delete the originals that no version refers to; the caller holds the writer's lock.
+
+    While a backup takes too long, it is left for the next run.
+    """
+    with ExitStack() as held:
+        if _may_take_away(kb, held):
+            _sweep_originals(kb)
+
+
+def _may_take_away(kb: KnowledgeBase, held: ExitStack) -> bool:
+    """Wait for a backup; what was published is not to fail because one takes long."""
+    try:
+        held.enter_context(keeping_lock(kb.settings.keeping_lock))
+    except StoreError as error:
+        _log.warning("%s The next run takes it away.", error)
+        return False
+    return True
+
+
+def _sweep_originals(kb: KnowledgeBase) -> None:
     used = set(kb.record.all_originals())
     for path in kb.settings.originals.glob("*/*"):
         if f"{path.parent.name}/{path.name}" not in used:

@@ -368,6 +368,15 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked for: the ``top_k`` best passages for a query."""
+
+    query: str
+    filters: Filters
+    top_k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage found, with its document and its rank (1-based)."""
 
@@ -422,7 +431,7 @@ class Answer:
 
     ``confidence`` (0 to 1) is the evidence for the best sentence that was found, also of a
     refusal: one threshold on it decides. ``differs`` holds the numbers or dates in which the
-    sentences differ on the same thing, newest first.
+    sentences differ on the same thing, newest first. ``took_ms`` is how long it took.
     """
 
     question: str
@@ -432,6 +441,7 @@ class Answer:
     nearest: tuple[Hit, ...]
     confidence: float = 0.0
     differs: tuple[Stated, ...] = ()
+    took_ms: float = field(default=0.0, compare=False)
 
     @property
     def status(self) -> str:

@@ -54,6 +54,28 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("", description="The address that mails come from.")
     public_url: str = Field("", description="Where readers reach the service: links in mails.")
+    rate_anonymous: int = Field(
+        60, ge=1, description="Requests a minute of an address without a key."
+    )
+    rate_key: int = Field(600, ge=1, description="Requests a minute of a key without its own rate.")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis that counts requests for several processes; empty: none."
+    )
+    concurrency: int = Field(4, ge=1, description="Requests worked on at once, in each process.")
+    queue: int = Field(64, ge=0, description="Requests that may wait for their turn.")
+    queue_seconds: float = Field(10, gt=0, description="How long one waits for its turn.")
+    body_seconds: float = Field(20, gt=0, description="How long a request's body may take.")
+    request_seconds: float = Field(30, gt=0, description="How long an answer may take to begin.")
+    max_connections: int = Field(500, ge=1, description="Connections of each serving process.")
+    client_seconds: float = Field(
+        20, gt=0, description="How long a client may take to send a request's head, or not read."
+    )
+    keep_alive_seconds: int = Field(30, ge=1, description="How long an idle connection is kept.")
+    trusted_proxies: str = Field(
+        "", description="Proxies whose X-Forwarded-For is believed: addresses, networks; spaces."
+    )
+    log: Literal["text", "json"] = Field("text", description="How kb serve writes its log.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector; empty: no traces.")
     cors_origins: str = Field(
         "", description="Sites whose pages may ask, with spaces between; * for all."
     )
@@ -85,6 +107,16 @@ class Settings(BaseSettings):
         return self.home / "originals"
 
     @property
+    def fetched(self) -> Path:
+        """Where documents of the web are kept, each address in a folder of its own."""
+        return self.home / "fetched"
+
+    @property
+    def uploads(self) -> Path:
+        """Where uploaded documents are kept, each in a folder of its own."""
+        return self.home / "uploads"
+
+    @property
     def pulls(self) -> Path:
         """Where pulls keep what sources answered, so as not to ask again."""
         return self.home / "pull"
@@ -93,6 +125,11 @@ class Settings(BaseSettings):
     def lock(self) -> Path:
         """The lock of the one writer."""
         return self.home / "writer.lock"
+
+    @property
+    def keeping_lock(self) -> Path:
+        """Held while a backup copies, and while something is taken away that it might copy."""
+        return self.home / "keeping.lock"
 
     @property
     def pull_lock(self) -> Path:

@@ -12,13 +12,23 @@ from kb.calls.status import said_status
 from kb.index.conditions import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from kb.calls.finder import CallHit, CallPage
     from kb.calls.match import Match, Statement
     from kb.calls.news import CallNews
-    from kb.model import Answer, Citation, Document, Fact, Hit, Page, Span
+    from kb.model import (
+        Answer,
+        Citation,
+        Document,
+        Fact,
+        Hit,
+        Page,
+        Sentence,
+        Span,
+        Stated,
+    )
     from kb.record.calls import Coverage
     from kb.record.reading import Generation
     from kb.search.engine import SearchResult
@@ -58,27 +68,55 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
         "language": answer.language,
+        "took_ms": answer.took_ms,
         "status": answer.status,
         "confidence": round(answer.confidence, 4),
-        "sentences": [
-            {
-                "text": sentence.text,
-                "citations": list(sentence.citations),
-                "also": list(sentence.also),
-            }
-            for sentence in answer.sentences
-        ],
+        "sentences": [_sentence_json(sentence) for sentence in answer.sentences],
         "citations": [citation_json(citation) for citation in answer.citations],
-        "differs": [
-            {
-                "value": stated.value,
-                "citation": stated.citation,
-                "date": _date(stated.day),
-                "current": stated.current,
-            }
-            for stated in answer.differs
-        ],
+        "differs": [_stated_json(stated) for stated in answer.differs],
         "nearest": [hit_json(hit) for hit in answer.nearest],
+    }
+
+
+def sentence_steps_json(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Each sentence with ``introduces``: the citations that none before it refers to."""
+    known: set[int] = set()
+    for sentence in answer.sentences:
+        numbers = {*sentence.citations, *sentence.also} - known
+        known |= numbers
+        introduced = [citation_json(answer.citations[number - 1]) for number in sorted(numbers)]
+        yield {**_sentence_json(sentence), "introduces": introduced}
+
+
+def answer_end_json(answer: Answer, retrieval_ms: float) -> dict[str, Any]:
+    """What is said of an answer beside its sentences, and what of its time went into what."""
+    return {
+        "status": answer.status,
+        "confidence": round(answer.confidence, 4),
+        "differs": [_stated_json(stated) for stated in answer.differs],
+        "nearest": [hit_json(hit) for hit in answer.nearest],
+        "timings": {
+            "retrieval_ms": retrieval_ms,
+            "reading_ms": round(answer.took_ms - retrieval_ms, 1),
+            "total_ms": answer.took_ms,
+        },
+    }
+
+
+def _sentence_json(sentence: Sentence) -> dict[str, Any]:
+    return {
+        "text": sentence.text,
+        "citations": list(sentence.citations),
+        "also": list(sentence.also),
+    }
+
+
+def _stated_json(stated: Stated) -> dict[str, Any]:
+    return {
+        "value": stated.value,
+        "citation": stated.citation,
+        "date": _date(stated.day),
+        "current": stated.current,
     }
 
 

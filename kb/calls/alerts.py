@@ -132,7 +132,7 @@ def run_alerts(desk: Desk, now: datetime, post: Post | None) -> AlertsReport:
     outcomes = _interrupted(desk, keep=post is None)
     matches = Matches(desk.shelf, now)
     quiet = 0
-    for search in desk.searches.listed():
+    for search in desk.searches.listed(now):
         if search.mail != CONFIRMED:
             continue
         try:
@@ -150,7 +150,7 @@ def run_alerts(desk: Desk, now: datetime, post: Post | None) -> AlertsReport:
 def _ask_addresses(desk: Desk, post: Post, now: datetime) -> tuple[int, list[str]]:
     """Ask the addresses that were given and not asked, such as while the server was away."""
     asked, trouble = 0, []
-    for search in desk.searches.waiting():
+    for search in desk.searches.waiting(now):
         try:
             asked += ask_address(desk.searches, post.mailer, search.id, post.public_url, now)
         except (MailRefusedError, MailDoubtfulError) as error:

@@ -83,9 +83,12 @@ def to_csv(hits: Iterable[Hit], language: str = "fr") -> bytes:
 def _csv_cell(cell: Cell) -> str | int | float | None:
     if isinstance(cell, datetime):
         return moment(cell)
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    return harmless(cell) if isinstance(cell, str) else cell
+
+
+def harmless(text: str) -> str:
+    """A text for a cell of CSV, with an apostrophe where a spreadsheet would see a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def to_jsonl(hits: Iterable[Hit]) -> bytes:

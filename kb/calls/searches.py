@@ -36,7 +36,7 @@ class NewSearch:
     """What somebody wants to follow.
 
     ``visibility`` and ``collections`` are what whoever asks may see at most; the search ends with
-    the key ``key_id``.
+    the key called ``key_name``.
     """
 
     name: str
@@ -45,7 +45,7 @@ class NewSearch:
     visibility: Visibility = Visibility.PUBLIC
     address: str = ""
     collections: tuple[str, ...] | None = None
-    key_id: int | None = None
+    key_name: str | None = None
 
 
 def create(
@@ -78,7 +78,7 @@ def create(
         now,
         newest_news,
         collections=new.collections,
-        key_id=new.key_id,
+        key_name=new.key_name,
     )
     kept = record.add(search, secret, MAX_SEARCHES)
     if kept is None:
@@ -91,14 +91,14 @@ def create(
     return kept, secret
 
 
-def resolve(record: SearchesRecord, secret: str) -> SavedSearch | None:
+def resolve(record: SearchesRecord, secret: str, now: datetime) -> SavedSearch | None:
     """The search whose addresses hold this secret, or null."""
-    return record.by_secret(secret) if secret.startswith(SECRET_PREFIX) else None
+    return record.by_secret(secret, now) if secret.startswith(SECRET_PREFIX) else None
 
 
-def revoke(record: SearchesRecord, secret: str) -> bool:
+def revoke(record: SearchesRecord, secret: str, now: datetime) -> bool:
     """Delete the search with this secret: its addresses stop working; false where there is none."""
-    search = resolve(record, secret)
+    search = resolve(record, secret, now)
     return search is not None and record.delete(search.id)
 
 
@@ -129,7 +129,7 @@ def ask_address(
         MailRefusedError: The mail was not accepted; the next digest run asks again.
         MailDoubtfulError: Nobody knows whether it arrived; it is not asked again.
     """
-    search = next((each for each in record.waiting() if each.id == search_id), None)
+    search = next((each for each in record.waiting(now) if each.id == search_id), None)
     tokens = Tokens(new_token(), new_token())
     expires = now + UNCONFIRMED_DAYS
     address = record.claim_question(search_id, tokens, expires) if search else None

@@ -33,5 +33,9 @@ class Encoder(Protocol):
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of queries, comparable with those of passages by their dot product."""
+        """Vectors of queries, comparable with those of passages by their dot product.
+
+        A query's vector is the very same whatever it is encoded with, so that a batch of searches
+        finds what single ones find.
+        """
         ...

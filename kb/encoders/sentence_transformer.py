@@ -60,20 +60,24 @@ class SentenceTransformerEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of passages: shape (number of texts, dimension), each of length 1."""
-        return self._encode(texts, self._prefixes[1])
+        return self._encode(texts, self._prefixes[1], _BATCH)
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of queries, comparable with those of passages by their dot product."""
-        return self._encode(texts, self._prefixes[0])
+        """Vectors of queries, comparable with those of passages by their dot product.
 
-    def _encode(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
+        Each is run alone: what fills up a batch moves their last bits, and in bfloat16 7 of 100
+        lists of the nearest 10 were others than for a query alone.
+        """
+        return self._encode(texts, self._prefixes[0], 1)
+
+    def _encode(self, texts: Sequence[str], prefix: str, batch: int) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         with self._lock:  # a model is not safe to share; two cores gain nothing from two calls
             vectors = self._model.encode(
                 list(texts),
                 prompt=prefix,  # stated even if empty: the model's own would be put before it
-                batch_size=_BATCH,
+                batch_size=batch,
                 convert_to_numpy=True,
                 show_progress_bar=False,
             )

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,9 +97,9 @@ class Shipped:
             for future in running.values():
                 future.result()
                 stop.check()
-        finally:
-            for future in running.values():
-                future.cancel()
+        except BaseException:
+            wait([future for future in running.values() if not future.cancel()])
+            raise
         return [running[row].result() for row in range(len(rows))]
 
     def _vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:

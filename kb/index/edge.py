@@ -137,6 +137,10 @@ class EdgeIndex:
             for path in self._folders(f"{generation}.*"):
                 _delete(path)
 
+    def folder(self, generation: int) -> Path:
+        """Where a kept generation lies: what its files hold stays as it is."""
+        return self._newest(generation)
+
     def _revise(self, generation: int, operation: UpdateOperation, *, purge: bool = False) -> None:
         old = self._newest(generation)
         target = self._folder / f"{generation}.{_revision(old) + 1}"
@@ -378,6 +382,9 @@ class EdgeWriter:
         self._shard.optimize()
         self._shard.flush()
         self._shard.close()
+        # Edge 0.9: whoever loads a shard first writes its journals back into its files and deletes
+        # them. Readers may be many, and a backup may copy meanwhile: so that is done before.
+        _load(self._building).close()
         self._building.rename(self._target)
 
     def abort(self) -> None:

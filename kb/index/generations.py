@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kb.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kb.index.base import IndexReader, VectorIndex
     from kb.record.reading import Record
@@ -48,6 +48,8 @@ class Generations:
         self._view: View | None = None
         # What was current when ``_view`` was chosen: until it changes, the choice stands.
         self._seen: int | None = None
+        # Called whenever queries go over to another generation.
+        self.on_switch: Callable[[], None] | None = None
 
     @contextmanager
     def current(self) -> Iterator[View]:
@@ -87,6 +89,8 @@ class Generations:
             view = self._view
             if view is None or self._seen != newest:
                 view = self._chosen(newest)
+                if self.on_switch and self._view is not None and self._view is not view:
+                    self.on_switch()
                 self._replace(view)
                 self._seen = newest
             view.users += 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, insert, select, true
+from sqlalchemy import and_, delete, insert, or_, select, true
 
-from kb.record.schema import collected, members, versions
+from kb.record.rows import naive
+from kb.record.schema import collected, keys, members, versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -26,6 +28,12 @@ def visible_to(access: Access | None) -> ColumnElement[bool]:
         return seen
     within = select(collected.c.document_id).where(collected.c.collection.in_(access.collections))
     return and_(seen, versions.c.document_id.in_(within))
+
+
+def key_in_force(now: datetime) -> ColumnElement[bool]:
+    """The condition on ``keys`` that one opens anything: neither revoked nor expired."""
+    lasting = or_(keys.c.expires.is_(None), keys.c.expires > naive(now))
+    return and_(keys.c.revoked.is_(None), lasting)
 
 
 def collect(

@@ -52,7 +52,7 @@ def open_database(url: str) -> Engine:
 
 def _from_1_to_2(connection: Connection) -> None:
     """Saved searches know their key and its collections; new tables are there already."""
-    for column in ("collections TEXT", "key_id INTEGER"):
+    for column in ("collections TEXT", "key_name VARCHAR(200)"):
         connection.execute(text(f"ALTER TABLE saved_searches ADD COLUMN {column}"))
     facts = schema.facts
     connection.execute(update(facts).where(facts.c.name == "schema").values(value="2"))

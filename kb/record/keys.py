@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from kb.errors import NotFoundError, UsageError
 from kb.keys import KeyRole, is_well_formed, new_key
 from kb.record import rows
-from kb.record.schema import keys, sessions
+from kb.record.access import key_in_force
+from kb.record.schema import keys, saved_searches, sessions
 from kb.record.searches import hashed
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class KeysRecord:
         """
         if not is_well_formed(given):
             return None
-        query = select(keys).where(keys.c.sha256 == hashed(given), _in_force(now))
+        query = select(keys).where(keys.c.sha256 == hashed(given), key_in_force(now))
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else _key_of(row)
@@ -110,13 +111,15 @@ class KeysRecord:
         return [_key_of(row) for row in found]
 
     def revoke(self, name: str, now: datetime) -> Key:
-        """End a key, and the sessions that were opened with it.
+        """End a key, with the sessions that were opened and the searches that were saved with it.
 
         Raises:
             NotFoundError: No key has this name, or it was revoked already.
         """
         with self._engine.begin() as connection:
-            return _key_of(_end(connection, name, now))
+            ended = _end(connection, name, now)
+            connection.execute(delete(saved_searches).where(saved_searches.c.key_name == name))
+            return _key_of(ended)
 
     def rotate(self, name: str, now: datetime) -> tuple[Key, str]:
         """End a key and make another with its name and settings; returns that with its text.
@@ -170,7 +173,7 @@ class KeysRecord:
         query = (
             select(keys)
             .join(sessions, sessions.c.key_id == keys.c.id)
-            .where(sessions.c.sha256 == hashed(token), _open(now), _in_force(now))
+            .where(sessions.c.sha256 == hashed(token), _open(now), key_in_force(now))
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
@@ -223,11 +226,6 @@ def _end(connection: Connection, name: str, now: datetime) -> Row[Any]:
         raise NotFoundError(f"No key in force is called {name!r}. `kb keys list` shows them all.")
     connection.execute(delete(sessions).where(sessions.c.key_id == ended.id))
     return ended
-
-
-def _in_force(now: datetime) -> ColumnElement[bool]:
-    lasting = or_(keys.c.expires.is_(None), keys.c.expires > rows.naive(now))
-    return and_(keys.c.revoked.is_(None), lasting)
 
 
 def _open(now: datetime) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -229,7 +230,7 @@ saved_searches = Table(
     Column("language", String(8), nullable=False),
     Column("visibility", String(16), nullable=False),  # of whoever made it
     Column("collections", Text),  # that their key is narrowed to, as JSON
-    Column("key_id", Integer),  # their key: the search ends with it
+    Column("key_name", String(200)),  # of their key, with which the search ends
     Column("created", DateTime, nullable=False),
     Column("told_until", Integer, nullable=False),  # the newest news that was looked at for it
     sqlite_autoincrement=True,  # a digest is named after its search, also of one that is gone
@@ -375,4 +376,29 @@ feedback = Table(
     Column("page", Integer),
     Column("quote", Text),
     sqlite_autoincrement=True,  # as above
+)
+
+# Documents that staff have uploaded, and what became of each. One process of the service at a time
+# reads one: it claims it, and renews the claim while it is at it.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),  # names its folder and its address
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("key_id", Integer),
+    Column("key_name", String(200)),
+    Column("state", String(16), nullable=False, index=True),  # waiting, running, done, failed
+    Column("created", DateTime, nullable=False),
+    Column("started", DateTime),
+    Column("ended", DateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),  # attempts whose process ended without a word
+    Column("next_try", DateTime, nullable=False),
+    Column("claim", String(32)),
+    Column("claimed_until", DateTime),
+    Column("reason", Text),
+    Column("report", Text),  # as JSON
+    sqlite_autoincrement=True,  # a page of the list is named by the number that it ended with
 )

@@ -10,13 +10,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Delete, Select, delete, func, insert, literal, select, text, update
+from sqlalchemy import (
+    Delete,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from kb.model import Access, Visibility
 from kb.record import rows
+from kb.record.access import key_in_force
 from kb.record.schema import (
     facts,
     given_addresses,
+    keys,
     mail_tokens,
     saved_searches,
     search_addresses,
@@ -38,10 +52,10 @@ DAY = timedelta(days=1)
 class SavedSearch:
     """A search that is kept: ``query`` holds the values of a ``CallQuery``.
 
-    ``visibility`` and ``collections`` are those of whoever made it, and ``key_id`` names their key,
-    with which it ends. ``told_until`` is the number of the newest news that was looked at for it.
-    ``mail`` is the state of its address (``confirmed``, or one of those before), null where it has
-    none.
+    ``visibility`` and ``collections`` are those of whoever made it, and ``key_name`` names their
+    key, with which it ends. ``told_until`` is the number of the newest news that was looked at for
+    it. ``mail`` is the state of its address (``confirmed``, or one of those before), null where it
+    has none.
     """
 
     id: int
@@ -53,7 +67,7 @@ class SavedSearch:
     told_until: int = 0
     mail: str | None = None
     collections: tuple[str, ...] | None = None
-    key_id: int | None = None
+    key_name: str | None = None
 
     @property
     def access(self) -> Access:
@@ -87,7 +101,7 @@ class SearchesRecord:
             "language": search.language,
             "visibility": search.visibility.value,
             "collections": None if search.collections is None else json.dumps(search.collections),
-            "key_id": search.key_id,
+            "key_name": search.key_name,
             "created": rows.naive(search.created),
             "told_until": search.told_until,
         }
@@ -101,20 +115,21 @@ class SearchesRecord:
             kept = saved_searches.c.secret_sha256 == values["secret_sha256"]
             return _search_of(connection.execute(_listed().where(kept)).one())
 
-    def by_secret(self, secret: str) -> SavedSearch | None:
+    def by_secret(self, secret: str, now: datetime) -> SavedSearch | None:
         """The search with this secret: one look-up by hash, which tells nothing of other secrets'.
 
         The secrets are random, so that how long an index look-up takes gives nothing away.
         """
-        query = _listed().where(saved_searches.c.secret_sha256 == hashed(secret))
+        query = _listed().where(saved_searches.c.secret_sha256 == hashed(secret), _lasting(now))
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else _search_of(row)
 
-    def listed(self) -> list[SavedSearch]:
-        """Every search, oldest first."""
+    def listed(self, lasting: datetime | None = None) -> list[SavedSearch]:
+        """Every search, oldest first, or those whose key is still good at a moment."""
+        query = _listed().order_by(saved_searches.c.id)
         with self._engine.connect() as connection:
-            found = connection.execute(_listed().order_by(saved_searches.c.id)).all()
+            found = connection.execute(query if lasting is None else query.where(_lasting(lasting)))
         return [_search_of(row) for row in found]
 
     def delete(self, search_id: int) -> bool:
@@ -152,9 +167,9 @@ class SearchesRecord:
                 )
         return kept
 
-    def waiting(self) -> list[SavedSearch]:
+    def waiting(self, now: datetime) -> list[SavedSearch]:
         """The searches whose address is still to be asked."""
-        return [search for search in self.listed() if search.mail == _WAITING]
+        return [search for search in self.listed(now) if search.mail == _WAITING]
 
     def claim_question(self, search_id: int, tokens: Tokens, expires: datetime) -> str | None:
         """Take it upon oneself to ask an address, which is returned; null where another does."""
@@ -260,6 +275,12 @@ def _listed() -> Select[Any]:
     )
 
 
+def _lasting(now: datetime) -> ColumnElement[bool]:
+    """Whether the key that a search was saved with is still good; one without a key lasts."""
+    good = exists().where(keys.c.name == saved_searches.c.key_name, key_in_force(now))
+    return or_(saved_searches.c.key_name.is_(None), good)
+
+
 def _search_of(row: Row[Any]) -> SavedSearch:
     return SavedSearch(
         id=row.id,
@@ -271,7 +292,7 @@ def _search_of(row: Row[Any]) -> SavedSearch:
         told_until=row.told_until,
         mail=row.mail,
         collections=None if row.collections is None else tuple(json.loads(row.collections)),
-        key_id=row.key_id,
+        key_name=row.key_name,
     )
 
 

@@ -5,6 +5,7 @@ Annotations are read at run time by Haystack, so they are imported for real.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,16 +27,21 @@ from kb.search.fusion import Legs, as_mapping, fuse
 from kb.stopping import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from kb.encoders.base import Encoder
     from kb.index.base import IndexReader
+    from kb.model import Access, Document, Passage
     from kb.record.reading import Record
 
 # Contents lists, reference lists and lone headings name a subject without saying anything of it:
 # they match its words better than the passages that treat it. A z-score of 1.5 puts them below
 # any passage that says as much, and leaves them to be found when nothing else does.
 ROLE_PENALTY = {Role.CONTENTS: 1.5, Role.REFERENCES: 1.5, Role.HEADING: 1.5}
+
+# Passages that are looked up at once, best first: a penalty only lowers a score, so that the first
+# hits seldom need the last of 200 candidates.
+LOOKED_UP = 40
 
 T = TypeVar("T")
 
@@ -174,7 +180,7 @@ class Fuser:
         self._covered = covered
 
     @component.output_types(ranked=Ranked)
-    def run(
+    def run(  # noqa: PLR0913, PLR0917 -- each is a socket of the step
         self,
         query: Query,
         vector: NDArray[np.float32],
@@ -214,6 +220,27 @@ def _coverage(index: IndexReader, terms: SparseTerms, by_term: Mapping[str, floa
     return min(1.0, max(by_term.values(), default=0.0) / asked) if asked else 0.0
 
 
+class LookUps:
+    """What searches of one generation have looked up, so that none looks it up again."""
+
+    def __init__(self, record: Record, generation: int) -> None:
+        self._record = record
+        self._generation = generation
+        self._known: dict[Access, dict[str, tuple[Passage, Document]]] = {}
+
+    def found(self, keys: Sequence[str], access: Access) -> Mapping[str, tuple[Passage, Document]]:
+        """These passages and others, by id, as far as the caller may see them."""
+        known = self._known.setdefault(access, {})
+        missing = [key for key in keys if key not in known]
+        if missing:
+            known.update(self._record.found(self._generation, missing, access))
+        return known
+
+    def __deepcopy__(self, _memo: object) -> LookUps:
+        """Stay one and the same, to be shared."""
+        return self
+
+
 @component
 class Ranker:
     """Turns ranked ids into hits: visible ones, with few passages a document."""
@@ -223,15 +250,37 @@ class Ranker:
         self._per_document = per_document
 
     @component.output_types(hits=Hits)
-    def run(self, query: Query, ranked: Ranked, view: View, stop: Stop) -> dict[str, Any]:
+    def run(
+        self,
+        query: Query,
+        ranked: Ranked,
+        view: View,
+        stop: Stop,
+        look_ups: LookUps | None = None,
+    ) -> dict[str, Any]:
         """Rank; the system of record has the last word on what may be shown."""
-        stop.check()
-        found = self._record.found(
-            view.generation, [scored.id for scored in ranked.value], query.filters.access
-        )
+        look_ups = look_ups or LookUps(self._record, view.generation)
+        step = max(LOOKED_UP, 2 * query.top_k)
+        hits: list[Hit] = []
+        for end in range(step, len(ranked.value) + step, step):
+            stop.check()
+            keys = [scored.id for scored in ranked.value[end - step : end]]
+            found = look_ups.found(keys, query.filters.access)
+            hits = self._hits(ranked.value[:end], found, query.top_k)
+            best_left = max((scored.score for scored in ranked.value[end:]), default=-math.inf)
+            if len(hits) == query.top_k and hits[-1].score > best_left:
+                break
+        return {"hits": Handed(hits)}
+
+    def _hits(
+        self,
+        ranked: Sequence[Scored],
+        found: Mapping[str, tuple[Passage, Document]],
+        top_k: int,
+    ) -> list[Hit]:
         scores = {
             scored.id: scored.score - ROLE_PENALTY.get(found[scored.id][0].role, 0.0)
-            for scored in ranked.value
+            for scored in ranked
             if scored.id in found
         }
         shown: Counter[str] = Counter()
@@ -241,9 +290,9 @@ class Ranker:
             if shown[document.id] < self._per_document:
                 shown[document.id] += 1
                 hits.append(Hit(len(hits) + 1, score, passage, document))
-            if len(hits) == query.top_k:
+            if len(hits) == top_k:
                 break
-        return {"hits": Handed(hits)}
+        return hits
 
 
 @component
@@ -253,7 +302,7 @@ class Answerer:
     def __init__(self, extractor: AnswerExtractor) -> None:
         self._extractor = extractor
 
-    @component.output_types(answer=Handed[Answer])
+    @component.output_types(answer=Answer)
     def run(
         self, query: Query, hits: Hits, view: View, stop: Stop, told: Found | None = None
     ) -> dict[str, Any]:
@@ -273,4 +322,4 @@ class Answerer:
             rarity,
             unseen_rarity(index.count()),
         )
-        return {"answer": Handed(self._extractor.answer(sought, hits.value, stop))}
+        return {"answer": self._extractor.answer(sought, hits.value, stop)}

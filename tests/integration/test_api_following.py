@@ -94,7 +94,7 @@ def test_a_saved_search_has_secret_addresses(service: Any) -> None:
     }
     assert made["query"] == {"status": ["open"], "country": ["FR"]}
     assert (made["language"], made["email"]) == ("fr", None)
-    found = resolve(SearchesRecord(kb.engine), made["secret"])
+    found = resolve(SearchesRecord(kb.engine), made["secret"], kb.clock())
     assert found is not None
     assert found.visibility is Visibility.PUBLIC
 
@@ -105,7 +105,7 @@ def test_whoever_has_the_secret_may_delete_the_search(service: Any) -> None:
     secret = client.post("/v1/searches", json=ASKED).json()["secret"]
     assert client.delete(f"/v1/searches/{secret[:-1]}").status_code == 404
     assert client.delete(f"/v1/searches/{secret}").status_code == 204
-    assert resolve(SearchesRecord(kb.engine), secret) is None
+    assert resolve(SearchesRecord(kb.engine), secret, kb.clock()) is None
     response = client.delete(f"/v1/searches/{secret}")
     assert response.status_code == 404
     Problem.model_validate_json(response.content)
@@ -197,7 +197,7 @@ def test_one_click_erases_the_address(service: Any, inbox: Inbox) -> None:
     assert _mail_states(kb) == [None]
     kept = b"".join(path.read_bytes() for path in kb.settings.home.glob("record.db*"))
     assert READER.encode() not in kept
-    assert resolve(SearchesRecord(kb.engine), secret) is not None
+    assert resolve(SearchesRecord(kb.engine), secret, kb.clock()) is not None
     assert client.post(_link(inbox, "searches/confirm")).status_code == 404
 
 

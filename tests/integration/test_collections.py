@@ -100,13 +100,13 @@ def test_a_database_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'record.db'}"
     engine = open_database(url)
     with engine.begin() as connection:
-        for name in ("collections", "key_id"):
+        for name in ("collections", "key_name"):
             connection.execute(text(f"ALTER TABLE saved_searches DROP COLUMN {name}"))
         connection.execute(text("UPDATE facts SET value = '1' WHERE name = 'schema'"))
     engine.dispose()
     engine = open_database(url)
     with engine.connect() as connection:
-        connection.execute(text("SELECT collections, key_id FROM saved_searches"))
+        connection.execute(text("SELECT collections, key_name FROM saved_searches"))
         found = connection.scalar(text("SELECT value FROM facts WHERE name = 'schema'"))
     engine.dispose()
     assert found == str(SCHEMA_VERSION)

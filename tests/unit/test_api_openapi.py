@@ -32,6 +32,7 @@ def test_every_route_is_described() -> None:
     """Every route is described."""
     assert set(SCHEMA["paths"]) == {
         "/v1/search",
+        "/v1/search/batch",
         "/v1/answers",
         "/v1/documents",
         "/v1/documents/{document_id}",

@@ -32,7 +32,14 @@ VENDORS = {
     },
     "onnxruntime": {"kb.encoders.export", "kb.encoders.shipped"},
     "onnx": {"kb.encoders.export"},
-    "haystack": {"kb.search.calls", "kb.search.components", "kb.search.engine"},
+    "haystack": {
+        "kb.search.calls",
+        "kb.search.components",
+        "kb.search.engine",
+        "kb.search.tracing",
+        "kb.tracing",
+    },
+    "redis": {"api.redis_buckets"},
 }
 
 

@@ -1,0 +1,204 @@
+"""Uploads of documents by staff: taken in here, read by ``kb ingest``, and what became of each."""
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Final
+
+import yaml
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+
+from api import upload_schemas as schemas
+from api.access import Caller, OpenKnowledgeBase
+from api.feedback import WHOLE_STAFF
+from api.openapi import problems
+from api.problems import problem_response
+from api.receiving import MAX_FIELD, MAX_FIELDS, FileTooLargeError, Form, FormError, receive
+from api.replies import Reply
+from api.selection import Fields
+from kb.bootstrap import KnowledgeBase
+from kb.errors import NotFoundError, StoreError
+from kb.filenames import safe_name
+from kb.maintenance import INCOMING
+from kb.record.uploads import NewUpload, Upload, UploadsRecord, upload_json
+from kb.settings import Settings
+
+router = APIRouter(prefix="/v1", tags=["uploads"])
+
+# A key that is narrowed to collections could replace documents of others with what it uploads.
+WholeStaff = Annotated[Caller, WHOLE_STAFF]
+
+_MEGABYTE: Final = 1024 * 1024
+# Beside the file, its own name and headers: what the fields and the headers of each may have.
+_ROOM_FOR_FIELDS: Final = MAX_FIELDS * (MAX_FIELD + 1024)
+_SIDECAR: Final = "metadata.yaml"
+_REPEATED: Final = frozenset({"theme", "collection"})
+_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": schemas.form_schema()}},
+    }
+}
+
+
+def large_bodies(settings: Settings) -> Mapping[tuple[str, str], int]:
+    """The routes whose bodies are read piece by piece, and how many bytes those may have."""
+    return {("POST", "/v1/documents"): settings.max_file_mb * _MEGABYTE + _ROOM_FOR_FIELDS}
+
+
+@router.post(
+    "/documents",
+    status_code=202,
+    response_model=schemas.Upload,
+    responses={
+        202: {
+            "description": "The file is taken in; it waits to be read.",
+            "headers": {
+                "Location": {
+                    "description": "Where to see what becomes of it.",
+                    "schema": {"type": "string"},
+                }
+            },
+        },
+        **problems(404, 413, 422, 503),
+    },
+    openapi_extra=_FORM,
+    summary="Upload a document",
+)
+async def upload_document(
+    request: Request, caller: WholeStaff, kb: OpenKnowledgeBase
+) -> JSONResponse:
+    """Upload one document, which is read as soon as nothing else is being ingested.
+
+    What is said in the fields goes before what the file says itself. Without `visibility` only
+    staff see it. The same file again is recognised; another file with the same CELEX number, DOI or
+    identifier is a new version. The file is kept, so that pruning folders leaves the document.
+    """
+    upload_id = secrets.token_hex(8)
+    incoming = kb.settings.uploads / f"{INCOMING}{upload_id}"
+    largest = kb.settings.max_file_mb
+    try:
+        await run_in_threadpool(incoming.mkdir, parents=True)
+        form = await receive(request, incoming / "file", largest * _MEGABYTE)
+        upload = await run_in_threadpool(_keep, kb, caller, incoming, form, upload_id)
+    except FormError as error:
+        raise _refused(error.field, error.message) from None
+    except FileTooLargeError:
+        return problem_response(
+            request.scope,
+            413,
+            f"The file may have {largest} MB at most.",
+            slug="body-too-large",
+            title="Body too large",
+            headers={"Connection": "close"},
+        )
+    except OSError as error:
+        raise StoreError(f"{incoming} can't be written: {error.strerror}. Make room.") from None
+    finally:
+        await run_in_threadpool(shutil.rmtree, incoming, ignore_errors=True)
+    request.app.state.upload_runner.wake()
+    where = {"Location": f"/v1/uploads/{upload.id}", "Cache-Control": "no-store"}
+    return JSONResponse(upload_json(upload), 202, where)
+
+
+@router.get(
+    "/uploads",
+    dependencies=[WHOLE_STAFF],
+    response_model=schemas.UploadList,
+    responses=problems(404, 422, 503),
+    summary="List uploads",
+)
+def list_uploads(
+    kb: OpenKnowledgeBase,
+    reply: Reply,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=r"^[1-9][0-9]{0,17}$", description="`next` of the page before."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
+    fields: Fields = None,
+) -> Response:
+    """List what staff have uploaded, the newest first. Follow `next` until it is null."""
+    found = UploadsRecord(kb.engine).listed(limit + 1, None if cursor is None else int(cursor))
+    shown = {
+        "uploads": [upload_json(each) for each in found[:limit]],
+        "next": str(found[limit - 1].number) if len(found) > limit else None,
+    }
+    return reply.json(shown, schemas.UploadList, fields)
+
+
+@router.get(
+    "/uploads/{upload_id}",
+    dependencies=[WHOLE_STAFF],
+    response_model=schemas.Upload,
+    responses=problems(404, 422, 503),
+    summary="What became of an upload",
+)
+def show_upload(
+    upload_id: Annotated[str, Path(max_length=32, pattern="^[0-9a-f]+$")],
+    kb: OpenKnowledgeBase,
+    reply: Reply,
+    fields: Fields = None,
+) -> Response:
+    """Show whether an upload waits, is being read, is done or has failed, and why.
+
+    It waits while something else is ingested, and after a restart of the service.
+    """
+    upload = UploadsRecord(kb.engine).get(upload_id)
+    if upload is None:
+        raise NotFoundError("There is no such upload.")
+    return reply.json(upload_json(upload), schemas.Upload, fields)
+
+
+def _keep(
+    kb: KnowledgeBase, caller: Caller, incoming: FilePath, form: Form, upload_id: str
+) -> Upload:
+    """Put a file that has come in into its folder, with what is said of it, and have it wait."""
+    stated = _fields(form.fields).stated()
+    name = safe_name(form.file_name)
+    (incoming / "file").rename(incoming / name)
+    sidecar = yaml.safe_dump({"files": {name: stated}}, allow_unicode=True)
+    (incoming / _SIDECAR).write_text(sidecar, encoding="utf-8")
+    folder = kb.settings.uploads / upload_id
+    incoming.rename(folder)
+    new = NewUpload(upload_id, name, form.size)
+    if caller.key is not None:
+        new = replace(new, key_id=caller.key.id, key=caller.key.name)
+    try:
+        return UploadsRecord(kb.engine).add(new, kb.clock())
+    except SQLAlchemyError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fields(given: Mapping[str, tuple[str, ...]]) -> schemas.UploadFields:
+    """Read the fields of a form; one that is left empty is as if it was not there.
+
+    Raises:
+        RequestValidationError: One is unknown, out of range, or repeated without sense.
+    """
+    values: dict[str, Any] = {}
+    for name, all_of_them in given.items():
+        filled = [value for value in all_of_them if value]
+        if name in _REPEATED:
+            values[name] = filled
+        elif len(filled) > 1:
+            raise _refused(name, "is given more than once")
+        elif filled or name not in schemas.UploadFields.model_fields:
+            values[name] = "".join(filled)
+    try:
+        return schemas.UploadFields.model_validate(values)
+    except ValidationError as error:
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors) from None
+
+
+def _refused(field: str, message: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", field), "msg": message}])
