@@ -14,7 +14,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from api import calls, documents, feedback, following, login, search, service, uploads
+from api import (
+    calls,
+    documents,
+    feedback,
+    following,
+    login,
+    problem_kinds,
+    search,
+    service,
+    uploads,
+)
 from api.authentication import Authentication
 from api.buckets import make_buckets
 from api.deadline import Deadline
@@ -51,7 +61,10 @@ are problem details (RFC 9457); programs should look at their `type`.
 """
 
 # What a page of another site may send, and what of a response it may read, if it may ask at all.
-_SENT = ("Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID")
+_SENT = (
+    *("Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID"),
+    *("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+)
 _READABLE = (
     "X-Request-ID",
     "Deprecation",
@@ -107,7 +120,10 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from another site
         redoc_url=None,
     )
-    for part in (search, documents, uploads, following, calls, feedback, login, service):
+    for part in (
+        *(search, documents, uploads, following, calls, feedback),
+        *(login, problem_kinds, service),
+    ):
         app.include_router(part.router)
     app.mount(
         "/static",

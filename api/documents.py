@@ -1,7 +1,7 @@
 """Documents, their pages and their originals."""
 
 import logging
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from starlette.responses import FileResponse, Response
@@ -15,9 +15,10 @@ from api.selection import Fields
 from kb.audit import of_documents
 from kb.audited import note_named
 from kb.bootstrap import KnowledgeBase
+from kb.details import document_detail, page_detail
 from kb.errors import NotFoundError
 from kb.record.audit import Action, Outcome
-from kb.shapes import document_json, page_json
+from kb.shapes import document_json
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -87,14 +88,7 @@ def show_document(
     note_named(audit, Action.DOCUMENT, document, document_id, version)
     if document is None:
         raise _not_found()
-    versions = kb.record.versions(generation, document_id, access)
-    translations = kb.record.translations(generation, document_id, access)
-    shown = {
-        **document_json(document),
-        "page_count": kb.record.page_count(document),
-        "versions": [document_json(other) for other in versions],
-        "translations": [document_json(other) for other in translations],
-    }
+    shown = document_detail(kb.record, generation, document, access)
     return reply.json(shown, schemas.DocumentDetail, fields)
 
 
@@ -119,15 +113,7 @@ def show_page(
     note_named(audit, Action.PAGE, found and found[0], document_id, version, page=number)
     if found is None:
         raise _not_found()
-    document, page = found
-    count = kb.record.page_count(document)
-    shown: dict[str, Any] = {
-        **page_json(document, page),
-        "page_count": count,
-        "prev": number - 1 if number > 1 else None,
-        "next": number + 1 if number < count else None,
-    }
-    return reply.json(shown, schemas.Page, fields)
+    return reply.json(page_detail(kb.record, *found), schemas.Page, fields)
 
 
 @router.get(

@@ -1,7 +1,5 @@
 """Saved searches with their secret addresses, and the pages that the links in mails lead to."""
 
-import base64
-import hashlib
 import logging
 from datetime import datetime
 from html import escape
@@ -13,6 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api.access import BY_SECRET, CurrentCaller, OpenKnowledgeBase, service_address
 from api.openapi import problems
+from api.pages import page
 from kb.bootstrap import KnowledgeBase
 from kb.calls.mail import (
     MailDoubtfulError,
@@ -116,7 +115,7 @@ OpenMailer = Annotated[SmtpMailer | None, Depends(mailer)]
     responses=problems(413, 422, 503),
     summary="Save a search",
 )
-def save_search(  # noqa: PLR0913, PLR0917 -- each is a dependency of the route
+def save_search(
     asked: SearchRequest,
     caller: CurrentCaller,
     kb: OpenKnowledgeBase,
@@ -261,12 +260,6 @@ _UNSUBSCRIBED = (
     ("L'adresse est effacée : plus rien ne lui sera envoyé.", ""),
     ("The address is erased: nothing more will be sent to it.", ""),
 )
-_STYLE = "body{font-family:sans-serif;line-height:1.5;max-width:36em;margin:3em auto;padding:0 1em}"
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 def _page(
@@ -282,12 +275,4 @@ def _page(
         form = f'<form method="post"><button>{escape(action)}</button></form>' if button else ""
         of = f"<p><strong>{escape(name)}</strong></p>" if name else ""
         parts.append(f'<section lang="{language}"><h1>{escape(said)}</h1>{of}{form}</section>')
-    html = (
-        '<!doctype html>\n<html lang="fr">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="robots" content="noindex">\n'
-        f"<title>Opération Milliard</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n{''.join(parts)}\n</body>\n</html>\n"
-    )
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(html, status, headers=headers)
+    return page("Alertes", "".join(parts), status=status)

@@ -1,9 +1,6 @@
 """Signing in with a key in a browser, signing out, and who is signed in."""
 
-import base64
-import hashlib
 from datetime import datetime
-from html import escape
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -20,6 +17,7 @@ from api.authentication import (
     session_token,
 )
 from api.openapi import problems
+from api.pages import both, page
 from api.problems import CrossSiteError, CsrfTokenError
 from kb.bootstrap import KnowledgeBase
 from kb.keys import Door, is_well_formed
@@ -184,22 +182,12 @@ _ASKED = (
     "Collez la clé que l'association vous a remise.",
     "Paste the key that the association gave you.",
 )
-_STYLE = (
-    "body{font-family:sans-serif;line-height:1.5;max-width:36em;margin:3em auto;padding:0 1em}"
-    "input{box-sizing:border-box;width:100%;font:inherit;padding:.4em;margin:.2em 0 1em}"
-    "button{font:inherit;padding:.4em 1em}.refused{border-left:.3em solid #b00020;padding:0 1em}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 def _form(refused: tuple[str, str] | None = None) -> str:
-    said = f'<div role="alert" class="refused">{_both(*refused)}</div>' if refused else ""
+    said = f'<div role="alert" class="refused">{both(*refused)}</div>' if refused else ""
     return (
-        f'{said}<form method="post">{_both(*_ASKED)}'
+        f'{said}<form method="post">{both(*_ASKED)}'
         '<label for="key">Clé d\'accès <span lang="en">/ Access key</span></label>'
         f'<input id="key" name="{_KEY_FIELD}" type="password" required maxlength="200" '
         'autocomplete="current-password" autocapitalize="none" spellcheck="false">'
@@ -211,8 +199,8 @@ def _signed_in(caller: Caller) -> str:
     """Who is signed in, and the button that ends it; nothing for who is not."""
     if caller.door is not Door.SESSION or caller.key is None:
         return ""
-    name = escape(caller.key.name)
-    said = _both(f"Session ouverte\u00a0: {name}.", f"Signed in: {name}.")
+    name = caller.key.name
+    said = both(f"Session ouverte\u00a0: {name}.", f"Signed in: {name}.")
     return (
         f'{said}<form method="post" action="logout">'
         f'<input type="hidden" name="{CSRF_FIELD}" value="{caller.csrf}">'
@@ -220,24 +208,7 @@ def _signed_in(caller: Caller) -> str:
     )
 
 
-def _both(french: str, english: str) -> str:
-    return f'<p>{french}</p><p lang="en">{english}</p>'
-
-
 def _page(body: str, *, status: int = 200) -> HTMLResponse:
-    """A page in both languages, French first. Its forms tell where they were sent from."""
-    html = (
-        '<!doctype html>\n<html lang="fr">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="robots" content="noindex">\n'
-        f"<title>Connexion – Opération Milliard</title>\n<style>{_STYLE}</style>\n</head>\n"
-        '<body>\n<h1>Connexion <span lang="en">/ Sign in</span></h1>\n'
-        f"{body}\n</body>\n</html>\n"
-    )
-    headers = {
-        "Content-Security-Policy": _POLICY,
-        "Cache-Control": "no-store",
-        # By `no-referrer` browsers send the origin of a form as `null`, which could be anybody's.
-        "Referrer-Policy": "same-origin",
-    }
-    return HTMLResponse(html, status, headers=headers)
+    heading = '<h1>Connexion <span lang="en">/ Sign in</span></h1>'
+    # By `no-referrer` browsers send the origin of a form as `null`, which could be anybody's.
+    return page("Connexion", f"{heading}{body}", status=status, referrer="same-origin")

@@ -78,6 +78,7 @@ class Observing:
             except Exception:
                 # Starlette answers it outside of here; the server logs it, with the id.
                 exchange.status = 500
+                scope["state"]["problem"] = "internal-error"
                 raise
 
 

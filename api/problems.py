@@ -109,13 +109,18 @@ _SLUGS: Final[dict[type[KnowledgeBaseError], str]] = {
 }
 
 
+def slugs_of_errors() -> set[str]:
+    """The kinds of problem that errors of ours are told as."""
+    return set(_SLUGS.values())
+
+
 class ProblemResponse(JSONResponse):
     """A problem, with the headers that it carries even where no middleware sees it."""
 
     media_type = PROBLEM_JSON
 
 
-def problem_response(  # noqa: PLR0913 -- one parameter a member of the problem
+def problem_response(
     scope: Scope,
     status: int,
     detail: str,

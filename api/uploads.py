@@ -78,8 +78,9 @@ async def upload_document(
     """Upload one document, which is read as soon as nothing else is being ingested.
 
     What is said in the fields goes before what the file says itself. Without `visibility` only
-    staff see it. The same file again is recognised; another file with the same CELEX number, DOI or
-    identifier is a new version. The file is kept, so that pruning folders leaves the document.
+    staff see it. The same file for the same readers is recognised; another one with the same CELEX
+    number, DOI or identifier is a new version. The file is kept, so that pruning folders leaves the
+    document.
     """
     upload_id = secrets.token_hex(8)
     incoming = kb.settings.uploads / f"{INCOMING}{upload_id}"
@@ -102,8 +103,9 @@ async def upload_document(
     except OSError as error:
         raise StoreError(f"{incoming} can't be written: {error.strerror}. Make room.") from None
     finally:
-        await run_in_threadpool(shutil.rmtree, incoming, ignore_errors=True)
-    request.app.state.upload_runner.wake()
+        # Also where the request was cancelled: what was kept until then is read all the same.
+        shutil.rmtree(incoming, ignore_errors=True)
+        request.app.state.upload_runner.wake()
     where = {"Location": f"/v1/uploads/{upload.id}", "Cache-Control": "no-store"}
     return JSONResponse(upload_json(upload), 202, where)
 

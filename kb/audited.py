@@ -120,10 +120,12 @@ def narrowed(filters: Filters) -> dict[str, Any]:
     return {name: str(value) for name, value in stated.items() if value is not None}
 
 
-def note_search(audit: Audit, found: SearchResult, filters: Filters) -> None:
-    """Note a search of passages."""
+def note_search(
+    audit: Audit, found: SearchResult, filters: Filters, action: Action = Action.SEARCH
+) -> None:
+    """Note a search of passages; ``Action.BATCH`` for each one of a batch."""
     audit.note(
-        Action.SEARCH,
+        action,
         found.query,
         Outcome.FOUND if found.hits else Outcome.NOTHING,
         of_hits(found.hits),

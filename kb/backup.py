@@ -4,8 +4,8 @@ Why what is copied belongs together:
 
 - The record is copied in one step (SQLite's online backup): one moment, between two transactions.
   It says what else is copied. A generation's folder is in place before the record calls it
-  published, an original before a version refers to it: what the copy names is there. What it does
-  not name (drafts, folders being built, what came in since) is left out.
+  published, an original or an upload before the record knows of it: what the copy names is there.
+  What it does not name (folders being built, generations that came since) is left out.
 - Finished folders and originals are never written to. They are only taken away (``discard``,
   ``sweep_originals``) or give way to a next revision (``erase``, ``narrow``, ``collect``): whoever
   does that holds ``keeping.lock``, and so does the backup from before its first copy to its last.

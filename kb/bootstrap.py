@@ -17,6 +17,7 @@ from kb.record.calls import CallRecords
 from kb.record.database import open_database
 from kb.record.feedback import FeedbackRecord
 from kb.record.keys import KeysRecord
+from kb.record.questions import QuestionsRecord
 from kb.record.reading import Record
 from kb.settings import Settings, load_settings
 from kb.swap import refuse_half_restored
@@ -79,7 +80,8 @@ class KnowledgeBase:
     @cached_property
     def gaps(self) -> GapFinder:
         """What is asked for and not found."""
-        return GapFinder(self.record, self.trail.record, self.feedback, self.encoder)
+        questions = QuestionsRecord(self.engine)
+        return GapFinder(self.record, questions, self.feedback, self.encoder)
 
     def check_encoder(self) -> None:
         """Refuse to write vectors of one model beside those of another.

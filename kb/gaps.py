@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
     from kb.encoders.base import Encoder
     from kb.model import Access, Document
-    from kb.record.audit import AuditRecord, Returned, Unanswered
+    from kb.record.audit import Returned
     from kb.record.feedback import Feedback, FeedbackRecord
+    from kb.record.questions import QuestionsRecord, Unanswered
     from kb.record.reading import Record
 
 ALIKE = 0.75
@@ -98,10 +99,14 @@ class GapFinder:
     """Finds what is missing; it remembers the vectors of the questions that it looked at last."""
 
     def __init__(
-        self, record: Record, audit: AuditRecord, feedback: FeedbackRecord, encoder: Encoder
+        self,
+        record: Record,
+        questions: QuestionsRecord,
+        feedback: FeedbackRecord,
+        encoder: Encoder,
     ) -> None:
         self._record = record
-        self._audit = audit
+        self._questions = questions
         self._feedback = feedback
         self._encoder = encoder
         self._vectors: dict[str, NDArray[np.float32]] = {}
@@ -124,11 +129,11 @@ class GapFinder:
 
     def _asked(self, since: datetime | None, language: str | None) -> list[_Asked]:
         """The newest questions, those asked most often first."""
-        unanswered = self._audit.unanswered(MAX_QUESTIONS, since, language)
+        unanswered = self._questions.unanswered(MAX_QUESTIONS, since, language)
         found = {each.query_hash: _asked_of(each) for each in unanswered}
         missing = self._feedback.missing(MAX_QUESTIONS, since, language)
         requests = {said.request_id for said in missing if said.request_id}
-        known = self._audit.questions_of(requests)
+        known = self._questions.questions_of(requests)
         for said in missing:
             of = known.get(said.request_id or "")
             mark = said.question_hash or (of.query_hash if of else f"feedback {said.id}")

@@ -7,6 +7,7 @@ import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from kb.errors import NotFoundError, StoreError
 from kb.index.build import write_passages
 from kb.lock import keeping_lock, writer_lock
-from kb.record.history import abandon_newest, remove_document, unpublished
+from kb.record.history import abandon_newest, remove_document, source_paths, unpublished
 from kb.record.writing import Draft
 from kb.settings import LISTED
 
@@ -51,6 +52,8 @@ def remove(kb: KnowledgeBase, document_id: str, *, purge: bool = False) -> None:
     with writer_lock(kb.settings.lock):
         # In one piece: a backup of the record alone would bring the document's vectors back.
         with keeping_lock(kb.settings.keeping_lock):
+            if purge:
+                _erase_own_files(kb, document_id)
             remove_document(kb.engine, document_id, kb.clock(), purge=purge)
             _sweep_originals(kb)
             for generation in kb.record.kept():
@@ -180,6 +183,17 @@ def _check_originals(kb: KnowledgeBase, current: Generation) -> Check:
     paths = kb.record.originals(current.id)
     missing = [path for path in paths if not (kb.settings.originals / path).is_file()]
     return Check("originals", sound=not missing, seen=f"{len(paths)} files, {len(missing)} missing")
+
+
+def _erase_own_files(kb: KnowledgeBase, document_id: str) -> None:
+    """Delete the files in KB_HOME that a document came from: what was fetched or uploaded.
+
+    The record goes last: a purge that is interrupted can be made again, and finds them.
+    """
+    own = (kb.settings.fetched, kb.settings.uploads)
+    for path in map(Path, source_paths(kb.engine, document_id)):
+        if path.parent.parent in own and path.parent.is_dir():
+            shutil.rmtree(path.parent)
 
 
 def _empty_pulls(kb: KnowledgeBase) -> None:

@@ -32,7 +32,7 @@ MARKER = "zanzibarquetzal"
 
 def settings_of(home: Path, **stated: Any) -> Settings:
     """Settings of a base in a folder."""
-    values: dict[str, Any] = {"home": home, "workers": 1, **stated}
+    values = {"home": home, "workers": 1, "rate_anonymous": 10_000, "rate_key": 10_000, **stated}
     return Settings(**values)
 
 

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from api.mcp.uris import page_uri
+from kb import details
 from kb.audited import note_named
 from kb.errors import NotFoundError
 from kb.model import Span
 from kb.record.audit import Action
-from kb.shapes import document_json, page_json, page_url
+from kb.shapes import document_json, page_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,13 +77,8 @@ def page_detail(
     if found is None:
         raise _not_found()
     document, page = found
-    count = kb.record.page_count(document)
-    shown = {name: value for name, value in page_json(document, page).items() if name not in LAYOUT}
-    shown |= {
-        "page_count": count,
-        "prev": number - 1 if number > 1 else None,
-        "next": number + 1 if number < count else None,
-    }
+    whole = details.page_detail(kb.record, document, page)
+    shown = {name: value for name, value in whole.items() if name not in LAYOUT}
     return shown, _source(document, page)
 
 
@@ -105,14 +101,7 @@ def _document(kb: KnowledgeBase, asking: Asking, named: Named) -> tuple[int, Doc
 def _detail(
     kb: KnowledgeBase, access: Access, generation: int, document: Document
 ) -> dict[str, Any]:
-    versions = kb.record.versions(generation, document.id, access)
-    translations = kb.record.translations(generation, document.id, access)
-    return {
-        **document_json(document),
-        "page_count": kb.record.page_count(document),
-        "versions": [document_json(other) for other in versions],
-        "translations": [document_json(other) for other in translations],
-    }
+    return details.document_detail(kb.record, generation, document, access)
 
 
 def _source(document: Document, page: Page) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def answer_text(answer: Mapping[str, Any]) -> str:
     """An answer, each sentence with its source; or that the evidence does not suffice."""
     words = _words(answer["language"])
     if not answer["sentences"]:
-        nearest = [f"- {source_text(hit)}" for hit in answer["nearest"]]
+        nearest = [f"- {source_text(hit)} ({hit['document_id']})" for hit in answer["nearest"]]
         return _joined(
             words["insufficient"], "\n".join([words["nearest"], *nearest]) if nearest else ""
         )

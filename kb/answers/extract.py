@@ -113,9 +113,11 @@ class AnswerExtractor:
         self, asked: Asked, question: str, found: Sequence[Candidate], stop: Stop
     ) -> list[Candidate]:
         """The most promising candidates, read, best first."""
+        stop.check()
         likely = sorted((scored(c, PROMISING) for c in found), key=_best_first)[:MAX_SHAPED]
         shaped = (scored(with_shape(asked, candidate), PROMISING) for candidate in likely)
         promising = sorted(shaped, key=_best_first)[:MAX_READ]
+        stop.check()
         stated = [read_under(candidate) for candidate in promising]
         read = self._reader.score(question, stated, stop)
         return sorted(

@@ -58,6 +58,18 @@ def remove_document(engine: Engine, document_id: str, now: datetime, *, purge: b
         connection.execute(delete(versions).where(versions.c.document_id == document_id))
 
 
+def source_paths(engine: Engine, document_id: str) -> list[str]:
+    """The files that the versions of a document came from, in every generation."""
+    named = select(versions.c.source).where(versions.c.document_id == document_id)
+    known = (
+        select(sources.c.path)
+        .join(versions, versions.c.key == sources.c.version_key)
+        .where(versions.c.document_id == document_id)
+    )
+    with engine.connect() as connection:
+        return sorted({*connection.scalars(named), *connection.scalars(known)})
+
+
 def _remember_contents(connection: Connection, document_id: str) -> None:
     kept = select(removed_contents.c.sha256).where(removed_contents.c.document_id == document_id)
     held = select(versions.c.sha256, versions.c.document_id).where(

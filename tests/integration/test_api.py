@@ -279,8 +279,9 @@ def test_what_may_not_be_seen_is_told_like_what_does_not_exist(
 ) -> None:
     """What may not be seen is told like what does not exist."""
     hidden = base.id_of("strategie.md")
+    own = {"instance", "request_id"}
     problems = [
-        _problem(client.get(f"/v1/documents/{name}{rest}"), 404).model_dump(exclude={"instance", "request_id"})
+        _problem(client.get(f"/v1/documents/{name}{rest}"), 404).model_dump(exclude=own)
         for name in (hidden, "nothing")
     ]
     assert problems[0] == problems[1]

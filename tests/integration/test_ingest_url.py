@@ -15,6 +15,7 @@ from web_server import INSIDE, PUBLIC, Names, WebServer, answer, redirect, web_o
 from ingest.progress import Progress
 from ingest.report import Outcome, Report
 from ingest.run import Options, ingest
+from kb.maintenance import remove
 from kb.model import FULL_ACCESS, Metadata, Visibility
 from kb.shapes import answer_json
 
@@ -95,6 +96,27 @@ def test_pruning_another_folder_leaves_it(base: Base, url: str) -> None:
     report = base.ingest(prune=True)
     assert [each.outcome for each in report.files] == [Outcome.WITHDRAWN]
     assert base.hits("garantie pertes")
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_purge_erases_what_was_fetched(base: Base, url: str, *, purge: bool) -> None:
+    """A removal leaves the file, which can be taken back in; a purge leaves nothing of it."""
+    (told,) = _ingest(base, url).files
+    assert told.document_id is not None
+    remove(base.kb, told.document_id, purge=purge)
+    left = [path.name for path in base.kb.settings.fetched.rglob("*") if path.is_file()]
+    assert left == ([] if purge else ["garantie.html", "metadata.yaml"])
+
+
+def test_a_purge_erases_what_was_uploaded(base: Base) -> None:
+    """Its file lies in a folder of its own; those of others stay."""
+    folders = [base.kb.settings.uploads / name for name in ("00aa", "00bb")]
+    for folder, text in zip(folders, (COVERS, COVERS_MORE), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "note.md").write_text(f"# Garantie\n\n{text}\n")
+    report = ingest(base.kb, [folder / "note.md" for folder in folders])
+    remove(base.kb, report.files[0].document_id or "", purge=True)
+    assert [folder.exists() for folder in folders] == [False, True]
 
 
 @pytest.mark.slow

@@ -33,12 +33,13 @@ from mcp_base import (
 )
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, PromptReference, ResourceTemplateReference
 
-from api import schemas
+from api import examples, schemas
 from api.access import Caller
 from api.mcp import resources
 from api.mcp.asking import Asking
 from api.mcp.prompts import POLICY_BRIEF
 from api.mcp.server import make_server
+from api.mcp.texts import answer_text
 from api.mcp.tools import TOOLS
 from api.mcp.uris import DOCUMENT_TEMPLATE, PAGE_TEMPLATE, document_uri, page_uri
 from api.mcp.working import seen_through
@@ -594,6 +595,26 @@ async def test_an_abandoned_request_is_told_once_and_waited_for() -> None:
         tasks.cancel_scope.cancel()
     assert ended
     assert told == 1
+
+
+def test_texts_tell_what_sources_differ_in_and_what_is_replaced() -> None:
+    """Each value with its date and state, and where else a sentence stands."""
+    answer: dict[str, Any] = examples.ANSWERS[0]
+    old = {**answer["citations"][0], "current": False, "version_date": "2024-01-01"}
+    differs = [
+        {"value": "la moitié", "citation": 2, "date": None, "current": True},
+        {"value": "un tiers", "citation": 1, "date": "2024-01-01", "current": False},
+    ]
+    shape = {**answer, "citations": [old, *answer["citations"][1:]], "differs": differs}
+    text = answer_text(shape)
+    assert "- la moitié [2] · sans date · version actuelle" in text
+    assert "- un tiers [1] · 2024-01-01 · version remplacée" in text
+    assert "2026-11-22 → 2024-01-01 · p. 3" in text
+    assert "version 1 (version remplacée)" in text
+    assert "Également : [2] Guaranteeing" in text
+    assert "- one third [1] · no date" in answer_text(
+        {**shape, "language": "en", "differs": [{**differs[1], "value": "one third", "date": None}]}
+    )
 
 
 def test_the_guide_for_partners_says_what_is_there() -> None:

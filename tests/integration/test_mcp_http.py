@@ -80,8 +80,9 @@ def url(evidence: Base) -> Iterator[str]:
 
 
 def app_of(kb: KnowledgeBase, rate: int = 100_000) -> FastAPI:
-    """The service, which anybody may ask so often a minute."""
-    kb.settings = kb.settings.model_copy(update={"rate_anonymous": rate})
+    """The service, which anybody may ask so often a minute, and which has patience."""
+    changed = {"rate_anonymous": rate, "request_seconds": 600}
+    kb.settings = kb.settings.model_copy(update=changed)
     return create_app(kb)
 
 
@@ -179,12 +180,17 @@ async def test_a_revoked_key_stops_working_at_once(url: str, evidence: Base, mod
 
 async def test_who_asks_too_often_is_told_to_wait(evidence: Base) -> None:
     """In words that reach the assistant, with the seconds that it must wait."""
-    with served(app_of(evidence.kb, rate=5)) as url, httpx.Client(trust_env=False) as http:
+
+    async def often(client: Client) -> None:
+        for _ in range(30):
+            await client.list_tools(cache_mode="bypass")
+
+    with served(app_of(evidence.kb, rate=5)) as url:
         async with connected(url) as client:
             with pytest.raises(MCPError, match=r"Retry-After: \d+") as caught:
-                for _ in range(30):
-                    await client.list_tools(cache_mode="bypass")
-        answer = http.get(f"{url}/mcp")
+                await often(client)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(f"{url}/mcp")
     assert caught.value.data["type"] == "/problems/too-many-requests"
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["error"]["data"]["status"] == answer.status_code == 429
@@ -305,7 +311,7 @@ async def test_a_client_that_leaves_stops_its_request(
     async def slow(*_: object, **__: object) -> None:
         begun.set()
         try:
-            await anyio.sleep(60)
+            await anyio.sleep(600)
         finally:
             ended.set()
 

@@ -16,8 +16,9 @@ from kb.encoders.models import DEFAULT
 from kb.gaps import GapFinder, gap_json, grouped
 from kb.keys import Door, KeyRole
 from kb.model import FULL_ACCESS, PUBLIC_ACCESS
-from kb.record.audit import Action, AuditRecord, Event, Outcome, Returned
+from kb.record.audit import Action, Event, Outcome, Returned
 from kb.record.feedback import Feedback, FeedbackKind
+from kb.record.questions import QuestionsRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -270,8 +271,7 @@ def test_the_same_questions_give_the_same_list(kb: KnowledgeBase) -> None:
     texts = [text for meaning in CHOSEN_ON[:6] for text in meaning]
     _write(kb, *(_asked(text, day % 3) for day, text in enumerate(texts)))
     first = _found(kb)
-    record = AuditRecord(kb.engine, hashed=False)
-    again = GapFinder(kb.record, record, kb.feedback, kb.encoder)
+    again = GapFinder(kb.record, QuestionsRecord(kb.engine), kb.feedback, kb.encoder)
     assert [gap_json(gap) for gap in again.find(FULL_ACCESS, 99).gaps] == first
 
 

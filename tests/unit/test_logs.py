@@ -6,7 +6,7 @@ import json
 import logging
 import logging.config
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -14,6 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from api.logs import Discreet, JsonLines, TextLines, current_request, log_config, places
 from api.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUESTION = "Combien Marie Dupont a-t-elle reçu ?"
 
@@ -87,27 +90,26 @@ def test_every_line_of_a_request_names_it() -> None:
     assert "request_id" not in as_json(record("Application startup complete."))
 
 
-def _raise_nested() -> None:
+def _fail(error: BaseException) -> None:
+    raise error
+
+
+def _nested() -> None:
     try:
-        raise ValueError(QUESTION)
+        _fail(ValueError(QUESTION))
     except ValueError as error:
-        try:
-            raise RuntimeError(f"The step failed: {QUESTION}") from error
-        except RuntimeError:
-            raise KeyError(QUESTION) from None
+        raise RuntimeError(f"The step failed: {QUESTION}") from error
 
 
-def _raised(what: Any) -> BaseException:
+def _unrelated() -> None:
     try:
-        what()
-    except Exception as error:
-        error.add_note(QUESTION)
-        return error
-    raise AssertionError
+        _nested()
+    except RuntimeError:
+        raise KeyError(QUESTION) from None
 
 
 def _group() -> None:
-    raise ExceptionGroup(QUESTION, [_raised(_raise_nested), OSError(QUESTION)])
+    raise ExceptionGroup(QUESTION, [_raised(_unrelated), OSError(QUESTION)])
 
 
 def _statement() -> None:
@@ -116,15 +118,25 @@ def _statement() -> None:
         connection.execute(text("SELECT nothing FROM nowhere WHERE q = :q"), {"q": QUESTION})
 
 
+def _raised(what: Callable[[], None]) -> Exception:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 -- of any kind
+        what()
+    raised.value.add_note(QUESTION)
+    return raised.value
+
+
 @pytest.mark.parametrize(
     ("what", "kinds"),
     [
-        (_raise_nested, ["builtins.KeyError"]),
+        (_nested, ["builtins.RuntimeError", "builtins.ValueError"]),
+        (_unrelated, ["builtins.KeyError"]),
         (_group, ["builtins.ExceptionGroup", "builtins.KeyError", "builtins.OSError"]),
         (_statement, ["sqlalchemy.exc.OperationalError", "sqlite3.OperationalError"]),
     ],
 )
-def test_an_error_is_told_by_its_types_and_places(what: Any, kinds: list[str]) -> None:
+def test_an_error_is_told_by_its_types_and_places(
+    what: Callable[[], None], kinds: list[str]
+) -> None:
     """Messages and notes may hold what was asked; where it arose is in the code."""
     error = _raised(what)
     told = both(record("Exception in ASGI application\n", name="uvicorn.error", error=error))
@@ -137,14 +149,7 @@ def test_an_error_is_told_by_its_types_and_places(what: Any, kinds: list[str]) -
 
 def test_an_error_is_told_with_what_it_came_of() -> None:
     """The chain is followed, also in a ring."""
-
-    def chain() -> None:
-        try:
-            raise ValueError(QUESTION)
-        except ValueError as error:
-            raise RuntimeError(QUESTION) from error
-
-    error = _raised(chain)
+    error = _raised(_nested)
     assert places(error).index("RuntimeError") < places(error).index("ValueError")
     assert error.__cause__ is not None
     error.__cause__.__cause__ = error

@@ -1,0 +1,259 @@
+"""Asks a service as different callers, and looks whether anything comes out that is not theirs."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+import threading
+import zipfile
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from leaking_asks import decoded_cursor
+from leaking_base import found_in
+from sqlalchemy import event
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from kb.keys import KeyRole
+from kb.model import Access, Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from httpx2 import Response
+    from leaking_asks import Ask
+    from leaking_base import Library
+    from sqlalchemy import Engine
+
+    from kb.bootstrap import KnowledgeBase
+
+# What each role sees, said here again: the code under test is not asked.
+SEES: Final[Mapping[KeyRole | None, tuple[Visibility, ...]]] = {
+    None: (Visibility.PUBLIC,),
+    KeyRole.PARTNER: (Visibility.PUBLIC, Visibility.COALITION),
+    KeyRole.STAFF: (Visibility.PUBLIC, Visibility.COALITION, Visibility.INTERNAL),
+}
+ANYBODY: Final = Access(SEES[None])
+REQUEST_ID: Final = "leak-test-request"
+# What differs between two requests whatever is asked.
+_COUNTED: Final = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+_THREADS_APART: Final = {"audit", "uploads"}
+_FOLD: Final = re.compile(r"\r?\n[ \t]")
+
+
+@dataclass(slots=True)
+class Caller:
+    """Somebody who asks.
+
+    ``access`` is what they see by the rules; ``refused`` says that their key is not accepted.
+    ``own`` are markers that are theirs alone: the name of their key, which is ``key``, and its
+    collections.
+    """
+
+    name: str
+    role: KeyRole | None = None
+    access: Access = ANYBODY
+    headers: dict[str, str] = field(default_factory=dict)
+    refused: bool = False
+    own: frozenset[str] = frozenset()
+    key: str = ""
+
+    @property
+    def is_whole_staff(self) -> bool:
+        """Whether they see everything."""
+        return self.role is KeyRole.STAFF and self.access.collections is None and not self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A search: its secret, the name of its key, what it shows, the marker that is its name."""
+
+    secret: str
+    key: str
+    access: Access
+    own: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A response with the statements that were run for it."""
+
+    response: Response
+    statements: tuple[tuple[str, int], ...]
+
+    def as_seen(self, echo: Mapping[str, str]) -> str:
+        """All that the caller gets, with what they said themselves put in other words."""
+        headers = [
+            (name, value)
+            for name, value in self.response.headers.multi_items()
+            if name.lower() not in _COUNTED
+        ]
+        told = repr((self.response.status_code, headers, self.response.content))
+        for said, instead in echo.items():
+            told = told.replace(said, instead)
+        return told
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was asked and looked at, by operation and caller."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
+    succeeded: Counter[str] = field(default_factory=Counter)
+    callers: dict[str, set[str]] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        """The counts in words."""
+        told = [f"{sum(self.requests.values())} requests, {sum(self.checks.values())} checks"]
+        told += [f"  {count:7} {name}" for name, count in self.checks.most_common()]
+        told.append("requests, of them answered with success, markers seen that may be seen:")
+        return told + [
+            f"  {count:6} {self.succeeded[name]:6} {self.seen[name]:7} {name}"
+            for name, count in sorted(self.requests.items())
+        ]
+
+
+class Service:
+    """The service over a base, asked in this process."""
+
+    def __init__(self, kb: KnowledgeBase, counts: Counts) -> None:
+        self.kb = kb
+        self.counts = counts
+        self.app = create_app(kb)
+        self._client = TestClient(self.app, base_url="http://localhost", follow_redirects=False)
+        self._statements: list[tuple[str, int]] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start it, and listen to the statements that it runs."""
+        with self._client, _listening(self.kb.engine, self._statements):
+            yield
+
+    def send(self, ask: Ask, caller: Caller) -> Answered:
+        """Ask, with what the caller brings."""
+        self._statements.clear()
+        self._client.cookies.clear()
+        # After those of the request: a caller's own are what they are known by.
+        headers = {"X-Request-ID": REQUEST_ID, **ask.headers, **caller.headers}
+        response = self._client.request(ask.method, ask.url, headers=headers, content=ask.body)
+        self.counts.requests[ask.name] += 1
+        self.counts.callers.setdefault(ask.name, set()).add(caller.name)
+        if response.is_success and '"isError":true' not in response.text:
+            self.counts.succeeded[ask.name] += 1
+        return Answered(response, tuple(self._statements))
+
+
+@contextmanager
+def _listening(engine: Engine, heard: list[tuple[str, int]]) -> Iterator[None]:
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if threading.current_thread().name not in _THREADS_APART:
+            heard.append((statement, len(parameters)))
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+def opened(response: Response) -> str:
+    """Everything that a response says: headers, what is folded, packed, escaped and encoded."""
+    said = [f"{name}: {value}" for name, value in response.headers.multi_items()]
+    if response.content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(response.content)) as book:
+            said += [book.read(name).decode(errors="replace") for name in book.namelist()]
+    else:
+        said.append(_FOLD.sub("", response.content.decode(errors="replace")))
+    whole = "\n".join(said)
+    cursors = [decoded_cursor(each) for each in re.findall(r'"next":"([^"]*)"', whole)]
+    return "\n".join((whole, unquote(whole), html.unescape(whole), *cursors))
+
+
+def named_in(value: Any) -> Iterator[tuple[str, int | None]]:
+    """The documents that JSON names, with the versions where it says them."""
+    if isinstance(value, list):
+        for each in value:
+            yield from named_in(each)
+    elif isinstance(value, dict):
+        named = value.get("document_id") or (value.get("id") if "ingested" in value else None)
+        if isinstance(named, str):
+            version = value.get("version")
+            yield named, version if isinstance(version, int) else None
+        for each in value.values():
+            yield from named_in(each)
+
+
+def payloads(response: Response) -> Iterator[Any]:
+    """The JSON of a response: its body, its lines, the data of its events, or a result of MCP."""
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    if media_type in {"application/x-ndjson", "text/event-stream"}:
+        lines = (line.removeprefix("data: ") for line in response.text.splitlines())
+        yield from (json.loads(line) for line in lines if line.startswith("{"))
+    elif media_type.endswith("json") and response.content:
+        told = response.json()
+        yield told.get("result", {}) if isinstance(told, dict) and "jsonrpc" in told else told
+
+
+class Watch:
+    """Knows what each caller may see, and fails where a response says more."""
+
+    def __init__(self, library: Library, counts: Counts) -> None:
+        self.library = library
+        self.counts = counts
+        self.secret: set[str] = set()  # markers of keys, searches and collections
+        self.saved: list[Saved] = []
+        self.ended: list[str] = []  # secrets that were good once
+        self.for_staff: frozenset[str] = frozenset()  # the names of operations
+
+    def access_of(self, ask: Ask, caller: Caller) -> Access:
+        """What a response may show: at a feed's address, what its search shows."""
+        found = next((s for s in self.saved if s.secret == ask.named.get("secret")), None)
+        return caller.access if found is None else found.access
+
+    def look(self, ask: Ask, caller: Caller, response: Response) -> None:
+        """Fail where a response says anything that is not for its caller."""
+        told = f"{ask.name} as {caller.name}: {ask.method} {ask.url} {ask.body[:400]!r}"
+        status = response.status_code
+        assert status < 500, f"{told} failed: {response.text[:1000]}"
+        if caller.refused:
+            assert status == 401, f"{told}: {status} to a key that is not accepted"
+        seen = self.library.seen_by(self.access_of(ask, caller))
+        found = found_in(opened(response))
+        self.counts.seen[ask.name] += len(found & seen.markers)
+        if caller.is_whole_staff and ask.name in self.for_staff:
+            return  # what was asked and uploaded is theirs to read, also of what was removed
+        own = caller.own.union(*(saved.own for saved in self.saved if saved.secret in ask.said))
+        hidden = (self.library.markers | self.secret) - seen.markers - own - found_in(ask.said)
+        leaked = sorted(found & hidden)
+        assert not leaked, f"{told} leaks {leaked}: {_around(response, leaked)}"
+        self.counts.checks["no marker of what may not be seen"] += 1
+        if ask.path == "/openapi.json":
+            return  # its examples name documents of no base
+        for document_id, version in named_in([*payloads(response)]):
+            known = (
+                (document_id, version) in seen.versions
+                if version
+                else document_id in {key for key, _ in seen.versions}
+            )
+            assert known, f"{told} names {document_id} version {version}"
+            self.counts.checks["a document named may be seen"] += 1
+
+
+def _around(response: Response, leaked: list[str]) -> str:
+    said = opened(response).lower()
+    place = max(said.find(leaked[0]), 0)
+    return said[max(place - 300, 0) : place + 300]
+
+
+def as_json(response: Response) -> Any:
+    """The JSON of a success."""
+    assert response.is_success, response.text[:1000]
+    return json.loads(response.content)
