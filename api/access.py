@@ -1,5 +1,6 @@
 """Who is asking: the caller, what they may see, and the knowledge base that a route reads."""
 
+import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -36,13 +37,18 @@ class Caller:
     key: Key | None = None
     csrf: str | None = None
 
+    @property
+    def is_whole_staff(self) -> bool:
+        """Whether they see everything: staff whose key is not narrowed to collections."""
+        return self.role is KeyRole.STAFF and self.access.collections is None
+
 
 class Reach(StrEnum):
     """Who a route answers; every route declares it by one of the dependencies below."""
 
     EVERYONE = "everyone"  # whoever asks gets the same
     CALLER = "caller"  # everybody gets what their role shows
-    STAFF = "staff"
+    STAFF = "staff"  # to all others there is nothing at its address, by whatever method
     BY_ADDRESS = "address"  # whoever knows the address, which holds a secret
 
 
@@ -82,11 +88,24 @@ async def staff_caller(caller: CurrentCaller) -> Caller:
     return caller
 
 
+async def staff_or_here(request: Request, caller: CurrentCaller) -> None:
+    """Declare that a route answers staff who see everything, and this machine.
+
+    Raises:
+        NotFoundError: The caller is neither.
+    """
+    if not caller.is_whole_staff and not is_from_here(request):
+        raise NotFoundError("There is nothing at this address.")
+
+
 async def knowledge_base(request: Request) -> KnowledgeBase:
     """The knowledge base that the service was started with."""
     found: KnowledgeBase = request.app.state.knowledge_base
     return found
 
+
+# What tells that a request came through a proxy, beside X-Forwarded-….
+_PROXIED = {"forwarded", "via", "x-real-ip"}
 
 CallerAccess = Annotated[Access, Depends(caller_access)]
 StaffCaller = Annotated[Caller, Depends(staff_caller)]
@@ -95,8 +114,10 @@ OpenKnowledgeBase = Annotated[KnowledgeBase, Depends(knowledge_base)]
 
 EVERYONE = Depends(open_to_everyone)
 BY_SECRET = Depends(open_by_secret)
+STAFF_OR_HERE = Depends(staff_or_here)
 _DECLARED = (
     (staff_caller, Reach.STAFF),
+    (staff_or_here, Reach.STAFF),
     (open_by_secret, Reach.BY_ADDRESS),
     (caller_access, Reach.CALLER),
     (current_caller, Reach.CALLER),
@@ -114,6 +135,25 @@ def _calls(dependant: Dependant) -> "Iterator[object]":
     yield dependant.call
     for inner in dependant.dependencies:
         yield from _calls(inner)
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether a request is from this machine itself, and was not passed on by a proxy on it.
+
+    A proxy that tells nobody that it is one still passes on the name that it was asked by; so does
+    a browser on this machine that a page of another site has sent here.
+    """
+    headers = request.headers
+    passed_on = any(name.startswith("x-forwarded-") or name in _PROXIED for name in headers)
+    client = request.client.host if request.client else ""
+    return not passed_on and _is_loopback(client) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def search_engine(kb: KnowledgeBase) -> "SearchEngine":

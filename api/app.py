@@ -33,6 +33,7 @@ from api.ingesting import UploadRunner
 from api.limits import AddressLimit, BodyLimit
 from api.mcp.http import mcp_route, running
 from api.mcp.problems import ProblemMessages
+from api.methods import on_wrong_method
 from api.metrics import metrics
 from api.observing import Observing
 from api.openapi import describe
@@ -119,6 +120,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         docs_url=None,  # FastAPI's page loads its scripts from another site
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would tell of an address that is for staff alone
     )
     for part in (
         *(search, documents, uploads, following, calls, feedback),
@@ -134,6 +136,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     )
     app.router.routes.append(mcp_route())
     add_problem_handlers(app)
+    app.add_exception_handler(405, on_wrong_method)
     describe(app)
     _add_middleware(app, kb.settings if kb else load_settings())
     return app

@@ -63,7 +63,8 @@ class BodyLimit:
 
     A body is read before the application sees the request: it is small or refused, and a length
     that was stated wrongly or not at all makes no difference. ``large`` are the routes of staff
-    that take more; their bodies are passed on piece by piece, and nobody else's is read.
+    that take more; their bodies are passed on piece by piece. Others may send there what they may
+    send anywhere, so that the address is to them like one at which there is nothing.
 
     Args:
         app: What is asked.
@@ -91,10 +92,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         route = scope["method"], scope["path"]
-        large = self._large.get(route)
-        if large is not None and not _is_staff(scope):
-            await _not_there(scope)(scope, receive, send)
-            return
+        large = self._large.get(route) if _is_whole_staff(scope) else None
         at_most = large or _LARGER.get(route, MAX_BODY)
         body = _Body(
             receive,
@@ -249,17 +247,15 @@ def _wrong_json(scope: Scope, body: bytes) -> ProblemResponse | None:
     return None
 
 
-def _is_staff(scope: Scope) -> bool:
+def _is_whole_staff(scope: Scope) -> bool:
     caller: Caller | None = scope["state"].get("caller")
-    return caller is not None and caller.role is KeyRole.STAFF
+    if caller is None or caller.role is not KeyRole.STAFF:
+        return False
+    return caller.access.collections is None
 
 
 # What is left of a body that is not read ends with its connection.
 _CLOSE: Final = {"Connection": "close"}
-
-
-def _not_there(scope: Scope) -> ProblemResponse:
-    return problem_response(scope, 404, "There is nothing at this address.", headers=_CLOSE)
 
 
 def _too_large(scope: Scope, at_most: int) -> ProblemResponse:

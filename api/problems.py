@@ -229,12 +229,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 async def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, HTTPException):
         raise error
-    details = {
-        HTTPStatus.NOT_FOUND: "There is nothing at this address.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} can't be used at this address.",
-    }
     status = HTTPStatus(error.status_code)
-    detail = details.get(status, error.detail)
+    missing = status is HTTPStatus.NOT_FOUND
+    detail = "There is nothing at this address." if missing else error.detail
     return problem_response(request.scope, status, detail, headers=error.headers)
 
 

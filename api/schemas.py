@@ -84,7 +84,9 @@ class Selecting(BaseModel):
 class SearchParameters(Narrowing, Selecting):
     """A search."""
 
-    q: Question | None = Field(None, description="Another name of `query`.")
+    q: Question | None = Field(
+        None, description="The former name of `query`.", json_schema_extra={"deprecated": True}
+    )
     query: Question | None = Field(
         None,
         description="Words or a question, in French or English. Required, unless `q` is given.",

@@ -2,6 +2,8 @@
 
 import json
 import time
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,20 +13,28 @@ from starlette.responses import JSONResponse, Response
 from api import examples, schemas
 from api.accepting import EVENTS, wants_events
 from api.access import CallerAccess, OpenKnowledgeBase, search_engine
+from api.audited import Audited
 from api.openapi import problems
 from api.problems import error_problem
 from api.rates import charge
-from api.replies import Reply
+from api.replies import Reply, deprecated
 from api.selection import selected
-from api.streaming import AnswerStream, event, until_left
+from api.streaming import MAX_SOURCES, AnswerStream, event, until_left
+from kb.audited import note_answer, note_search
 from kb.errors import UsageError
 from kb.model import Search
+from kb.record.audit import Action
 from kb.shapes import answer_json, search_json
 
 if TYPE_CHECKING:
+    from api.streaming import Told
+    from kb.model import Answer
     from kb.search.engine import SearchResult
 
 router = APIRouter(prefix="/v1", tags=["search"])
+
+# Of `q`, the former name of `query`.
+_OLD_NAME = deprecated(date(2026, 11, 26), date(2027, 12, 1), "/docs#/search/search_v1_search_get")
 
 _STREAMED: dict[str, Any] = {
     "description": "The answer, in JSON or as the events that `Accept: text/event-stream` asks for",
@@ -48,6 +58,7 @@ async def search(
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     reply: Reply,
+    audit: Audited,
     request: Request,
 ) -> Response:
     """Find passages, each with its document, its page and the place of its words on it.
@@ -55,9 +66,12 @@ async def search(
     A question in French finds English documents too, and the other way round.
     """
     engine = await search_engine(kb)
+    filters = asked.filters(access)
     async with until_left(request.receive):
-        found = await engine.search_async(asked.query or "", asked.filters(access), asked.top_k)
-    return reply.json(search_json(found), schemas.SearchResult, asked.fields)
+        found = await engine.search_async(asked.query or "", filters, asked.top_k)
+    note_search(audit, found, filters)
+    headers = None if asked.q is None else _OLD_NAME
+    return reply.json(search_json(found), schemas.SearchResult, asked.fields, headers)
 
 
 @router.post(
@@ -67,7 +81,11 @@ async def search(
     summary="Find passages for many queries",
 )
 async def search_batch(
-    asked: schemas.BatchRequest, access: CallerAccess, kb: OpenKnowledgeBase, request: Request
+    asked: schemas.BatchRequest,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+    request: Request,
 ) -> JSONResponse:
     """Search for up to 100 queries at once, which takes less time than one by one.
 
@@ -83,6 +101,9 @@ async def search_batch(
             [Search(each.query or "", each.filters(access), each.top_k) for each in asked.queries]
         )
     took = round((time.perf_counter() - started) * 1000, 1)
+    for each, result in zip(asked.queries, found, strict=True):
+        if not isinstance(result, UsageError):
+            note_search(audit, result, each.filters(access), Action.BATCH)
 
     def reply() -> JSONResponse:  # thousands of hits would keep everybody else waiting
         pairs = zip(asked.queries, found, strict=True)
@@ -99,7 +120,11 @@ async def search_batch(
     summary="Answer a question",
 )
 async def answer(
-    asked: schemas.AnswerRequest, access: CallerAccess, kb: OpenKnowledgeBase, request: Request
+    asked: schemas.AnswerRequest,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+    request: Request,
 ) -> Response:
     """Answer with exact quotes, each compared with the stored page that it cites.
 
@@ -122,13 +147,26 @@ async def answer(
     streamed = wants_events(request)
     engine = await search_engine(kb)
     filters = asked.filters(access)
+
+    async def answering(told: "Told | None" = None) -> "Answer":
+        given = await engine.answer_async(asked.question, filters, told)
+        note_answer(audit, given, filters)
+        return given
+
+    def noted(told: "Told") -> "Told":
+        """Note what is shown before there is an answer: whoever leaves then has seen it."""
+
+        def note_and_tell(found: "SearchResult") -> None:
+            shown = replace(found, hits=found.hits[:MAX_SOURCES])
+            note_search(audit, shown, filters, Action.SOURCES)
+            told(found)
+
+        return note_and_tell
+
     if streamed:
-        request_id = getattr(request.state, "request_id", None)
-        return AnswerStream(
-            lambda told: engine.answer_async(asked.question, filters, told), request_id
-        )
+        return AnswerStream(lambda told: answering(noted(told)), audit.request_id)
     async with until_left(request.receive):
-        given = await engine.answer_async(asked.question, filters)
+        given = await answering()
     return JSONResponse(answer_json(given))
 
 

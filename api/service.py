@@ -1,6 +1,5 @@
 """The service itself: whether it is well, what it holds, and the page that documents it."""
 
-import ipaddress
 from importlib.metadata import version
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from api import schemas
-from api.access import EVERYONE, CallerAccess, CurrentCaller, OpenKnowledgeBase
+from api.access import EVERYONE, STAFF_OR_HERE, CallerAccess, OpenKnowledgeBase
 from api.connections import is_stopping
 from api.metrics import CONTENT_TYPE, exposition
 from api.openapi import problems
@@ -16,8 +15,6 @@ from api.problems import NothingIngestedError, ProblemResponse, problem_response
 from api.readiness import PARTS, Readiness
 from api.replies import Reply
 from kb.bootstrap import KnowledgeBase
-from kb.errors import NotFoundError
-from kb.keys import KeyRole
 from kb.model import Access, Filters
 
 router = APIRouter(tags=["service"])
@@ -46,8 +43,6 @@ _DOCS_POLICY = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
 )
-# What tells that a request came through a proxy, beside X-Forwarded-….
-_PROXIED = {"forwarded", "via", "x-real-ip"}
 
 
 @router.get("/", include_in_schema=False, dependencies=[EVERYONE])
@@ -110,32 +105,11 @@ async def readyz(request: Request, kb: OpenKnowledgeBase) -> JSONResponse:
     return JSONResponse({"status": "ready", "checks": dict.fromkeys(PARTS, True)})
 
 
-@router.get("/metrics", include_in_schema=False, dependencies=[EVERYONE])
-async def figures(request: Request, caller: CurrentCaller, kb: OpenKnowledgeBase) -> Response:
+@router.get("/metrics", include_in_schema=False, dependencies=[STAFF_OR_HERE])
+async def figures(kb: OpenKnowledgeBase) -> Response:
     """Give what the service counts to staff and to this machine; there is nothing for others."""
-    if caller.role is not KeyRole.STAFF and not is_from_here(request):
-        raise NotFoundError("There is nothing at this address.")
     shown = await run_in_threadpool(exposition, kb)
     return Response(shown, media_type=CONTENT_TYPE)
-
-
-def is_from_here(request: Request) -> bool:
-    """Whether a request is from this machine itself, and was not passed on by a proxy on it.
-
-    A proxy that tells nobody that it is one still passes on the name that it was asked by; so does
-    a browser on this machine that a page of another site has sent here.
-    """
-    headers = request.headers
-    passed_on = any(name.startswith("x-forwarded-") or name in _PROXIED for name in headers)
-    client = request.client.host if request.client else ""
-    return not passed_on and _is_loopback(client) and _is_loopback(request.url.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _not_ready(request: Request, what: str) -> ProblemResponse:

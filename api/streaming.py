@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kb.search.engine import SearchResult
 
     # Answers, and tells what is found before it looks for the answer in it.
-    Answering = Callable[[Callable[[SearchResult], None]], Awaitable[Answer]]
+    Told = Callable[[SearchResult], None]
+    Answering = Callable[[Told], Awaitable[Answer]]
 
 MAX_SOURCES: Final = 10
 # Seconds after which a comment shows that the connection is alive.

@@ -101,12 +101,15 @@ def _shown(kb: KnowledgeBase, generation: int) -> dict[str, int]:
         return {str(visibility): count for visibility, count in connection.execute(query)}
 
 
-def driven(code: str, *arguments: object) -> subprocess.Popen[bytes]:
-    """Start a process that imports from these tests; it ends when its standard input does."""
+def driven(code: str, *arguments: object, log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that imports from these tests; what it says goes to a log."""
     tests = Path(__file__).parent
     path = os.pathsep.join(map(str, (tests, tests / "integration", tests.parent)))
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.PIPE,
-    )
+    with log.open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+        )

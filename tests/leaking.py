@@ -94,7 +94,7 @@ class Answered:
             for name, value in self.response.headers.multi_items()
             if name.lower() not in _COUNTED
         ]
-        told = repr((self.response.status_code, headers, self.response.content))
+        told = repr((int(self.response.status_code), headers, self.response.content))
         for said, instead in echo.items():
             told = told.replace(said, instead)
         return told

@@ -311,6 +311,14 @@ class Everything:
         asks = [self.interface.ask(each, pools, chance) for each in self.interface.operations]
         return [*asks, *self.assistant.asks(pools, chance)]
 
+    def filters(self, chance: random.Random) -> tuple[tuple[str, str], ...]:
+        """Filters on calls, by values of what there is and of what never was."""
+        pools = self.pools(chance)
+        names = ("status", "programme", "theme", "action_type", "applicant", "country")
+        chosen = chance.sample(names, chance.randint(0, 2))
+        sort = [("sort", chance.choice(("budget", "newest")))] if chance.random() < 0.3 else []
+        return (*((name, str(pools[name]())) for name in chosen), *sort)
+
     def words(self, chance: random.Random) -> str:
         """A question of words that stand everywhere, and of some that stand in one document."""
         contents = self._contents()

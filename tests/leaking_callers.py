@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from leaking import Answered, Service, Watch
+    from leaking import Service, Watch
     from leaking_base import Markers
 
 # What each key is narrowed to, by the place of a collection; null is no limit.
@@ -87,10 +87,15 @@ class Callers:
         caller.headers["x-csrf-token"] = told["csrf_token"]
         self.all.append(caller)
 
-    def sign_out(self, caller: Caller) -> None:
+    def sign_out(self, chance: random.Random) -> None:
         """A session ends: its cookie is worth nothing in any process."""
+        signed_in = [each for each in self.all if "cookie" in each.headers and each.key]
+        if not signed_in:
+            return
+        caller = chance.choice(signed_in)
         ask = Ask("POST /logout", "POST", "/logout", (), FORM)
         assert self._services[0].send(ask, caller).response.status_code == 303
+        self._nothing_works([caller], [])
         self._turn_anonymous(caller)
 
     def save_search(self, by: Caller, query: Mapping[str, Any]) -> None:
@@ -159,9 +164,9 @@ class Callers:
     def _end(self, name: str) -> None:
         ended = [each for each in self.all if each.key == name and not each.refused]
         searches = [each for each in self._watch.saved if each.key == name]
-        for each in searches:
-            self._watch.saved.remove(each)
-            self._watch.ended.append(each.secret)
+        for saved in searches:
+            self._watch.saved.remove(saved)
+            self._watch.ended.append(saved.secret)
         self._nothing_works(ended, searches)
         for each in ended:
             if "cookie" in each.headers:

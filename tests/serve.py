@@ -66,9 +66,17 @@ class Service:
         found = re.search(rf"^{re.escape(line)} (\S+)$", shown, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    def end(self, how: signal.Signals) -> tuple[int, str]:
-        """Have it end; returns its exit code and what else it printed."""
+    def tell(self, how: signal.Signals) -> None:
+        """Send it a signal."""
         self.process.send_signal(how)
+
+    def end(self, how: signal.Signals) -> tuple[int, str]:
+        """Have it end; otherwise as ``wait``."""
+        self.tell(how)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str]:
+        """Its exit code and what else it printed, once it has ended."""
         code = self.process.wait(timeout=PATIENCE)
         assert self.process.stdout is not None
         printed = self.process.stdout.read()

@@ -46,6 +46,7 @@ class Action(StrEnum):
 
     SEARCH = "search"
     BATCH = "batch"
+    SOURCES = "sources"  # what an answer is looked for in, shown before it
     ANSWER = "answer"
     CALLS = "calls"
     MATCH = "match"

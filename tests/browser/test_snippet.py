@@ -42,12 +42,16 @@ HOSTILE = (
     "douze gardiens de nuit."
 )
 TITLE = "<img src=x onerror=\"alert('title')\"> Phares"
+CEILING = "Le plafond des aides de minimis est de {} euros par entreprise unique sur trois ans."
 SIDECAR = f"""\
 files:
   garantie.md: {{title: Garantie en fonds propres, issuer: Opération Milliard, language: fr,
                 published: 2026-01-15}}
   lanterns.md: {{title: Lanterns, issuer: Lantern Forum, language: en, published: 2025-06-01,
                 url: "https://forum.example/lanterns"}}
+  plafond-2013.md: {{title: Plafond de 2013, language: fr, published: 2013-12-18}}
+  plafond-2023.md: {{title: Plafond de 2023, language: fr, published: 2023-12-13}}
+  rappel.md: {{title: Rappel, language: fr}}
   phares.txt: {{title: {json.dumps(TITLE)}, issuer: "<b>Bretagne</b>", language: fr,
                url: "javascript:alert('link')"}}
 """
@@ -80,16 +84,17 @@ class Site:
 
 
 class Holding:
-    """The service, which holds answers back while ``held`` is set."""
+    """The service, which holds answers back while ``free`` is not set."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.held = threading.Event()
+        self.free = threading.Event()
+        self.free.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, once it may."""
-        while self.held.is_set() and scope.get("path") == "/v1/answers":
-            await asyncio.sleep(0.01)
+        if scope.get("path") == "/v1/answers":
+            await asyncio.to_thread(self.free.wait)
         await self._app(scope, receive, send)
 
 
@@ -145,7 +150,7 @@ def site() -> Iterator[tuple[Site, str]]:
 
 @contextmanager
 def _service(folder: Path, site: tuple[Site, str], **settings: Any) -> Iterator[Holding]:
-    """The service over three documents, asked by the partner's page."""
+    """The service over six documents, asked by the partner's page."""
     partner, address = site
     former = partner.service
     values = {"home": folder / "home", "workers": 1, "cors_origins": address, **settings}
@@ -155,6 +160,9 @@ def _service(folder: Path, site: tuple[Site, str], **settings: Any) -> Iterator[
     base.write("garantie.md", "# Garantie", FRENCH)
     base.write("lanterns.md", "# Lanterns", ENGLISH)
     base.write("phares.txt", HOSTILE)
+    base.write("plafond-2013.md", "# Plafond", CEILING.format("200 000"))
+    base.write("plafond-2023.md", "# Plafond", CEILING.format("300 000"))
+    base.write("rappel.md", "# Rappel", CEILING.format("300 000"))
     report = base.ingest()
     assert report.exit_code == 0, report.as_json()
     holding = Holding(create_app(kb))
@@ -165,9 +173,7 @@ def _service(folder: Path, site: tuple[Site, str], **settings: Any) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def service(
-    site: tuple[Site, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Holding]:
+def service(site: tuple[Site, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holding]:
     """The service, which answers as many questions as a test asks."""
     with _service(tmp_path_factory.mktemp("snippet"), site, rate_anonymous=100_000) as holding:
         yield holding
@@ -214,6 +220,19 @@ def test_the_other_box_speaks_english_and_leaves_the_first_alone(visit: Visit) -
     assert french.locator("blockquote").text_content() == FRENCH
 
 
+def test_sources_that_agree_or_differ_stand_beside_the_quote(visit: Visit) -> None:
+    """The same words elsewhere are named, and what others state otherwise is not left out."""
+    box = visit.ask("Quel est le plafond des aides de minimis ?")
+    assert box.get_by_role("status").inner_text() == "2 citations trouvées."
+    assert box.locator(".om-also").inner_text() == "Également : [3] Rappel · section 1"
+    said = box.get_by_role("region").inner_text()
+    _, _, differs = said.partition("Les sources diffèrent, la plus récente d'abord :")
+    assert [line for line in differs.splitlines() if line] == [
+        "300 000 euros [1] · 13 décembre 2023 · version actuelle",
+        "200 000 euros [2] · 18 décembre 2013 · version actuelle",
+    ]
+
+
 def test_what_is_not_evidenced_is_said_with_what_came_nearest(visit: Visit) -> None:
     """Nothing is quoted as an answer."""
     box = visit.ask(OFF_TOPIC)
@@ -247,7 +266,7 @@ def test_no_key_no_cookie_and_nobody_else(visit: Visit, site: tuple[Site, str]) 
 def test_typing_again_cancels_the_former_question(visit: Visit, service: Holding) -> None:
     """Its answer is not shown, and the next one is."""
     box = visit.box("fr")
-    service.held.set()
+    service.free.clear()
     try:
         box.get_by_role("searchbox").fill(ASKED)
         box.get_by_role("button").click()
@@ -257,7 +276,7 @@ def test_typing_again_cancels_the_former_question(visit: Visit, service: Holding
         assert failed.value.failure == "net::ERR_ABORTED"
         expect(box.get_by_role("status")).to_have_text("")
     finally:
-        service.held.clear()
+        service.free.set()
     visit.ask(OFF_TOPIC)
     assert box.get_by_role("region").count() == 1
     assert box.locator("figure").count() == 0
@@ -268,7 +287,7 @@ def test_a_service_that_does_not_answer_is_not_waited_for_for_ever(
 ) -> None:
     """After a minute the visitor may try again."""
     visit.page.clock.install()
-    service.held.set()
+    service.free.clear()
     try:
         box = visit.box("fr")
         box.get_by_role("searchbox").fill(ASKED)
@@ -277,7 +296,7 @@ def test_a_service_that_does_not_answer_is_not_waited_for_for_ever(
         visit.page.clock.run_for(61_000)
         expect(box.get_by_role("status")).to_contain_text("ne répond pas")
     finally:
-        service.held.clear()
+        service.free.set()
 
 
 def test_the_keyboard_and_a_screen_reader_are_enough(visit: Visit) -> None:

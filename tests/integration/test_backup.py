@@ -379,7 +379,8 @@ def test_every_backup_made_beside_a_writer_is_sound(tmp_path: Path) -> None:
     with opened(home) as kb:
         write(tmp_path / "files", "note-0.md", "# Note 0", "The ladder 0 costs 1 euro.")
         ingest(kb, [tmp_path / "files"])
-    writing = driven(CHURNING, home, tmp_path / "files", seed)
+    log = tmp_path / "log"
+    writing = driven(CHURNING, home, tmp_path / "files", seed, log=log)
     seen: set[tuple[int, ...]] = set()
     try:
         with opened(home) as kb:
@@ -387,13 +388,13 @@ def test_every_backup_made_beside_a_writer_is_sound(tmp_path: Path) -> None:
                 threading.Event().wait(chance.uniform(0.2, 1.5))
                 kb.search.search("ladder", EVERYTHING)
                 file = backup_of(home, tmp_path / f"{number}.tar")
-                assert writing.poll() is None, "the writer has failed"
+                assert writing.poll() is None, log.read_text()
                 with open_archive(file) as archive:
                     seen.add(archive.manifest.about.generations)
                 assert_sound(restored(file, tmp_path / f"home-{number}"))
                 shutil.rmtree(tmp_path / f"home-{number}")
     finally:
         writing.communicate()
-    assert writing.returncode == 0
+    assert writing.returncode == 0, log.read_text()
     assert len(seen) > 2, "the writer did not come to write"
     assert_sound(home)

@@ -178,6 +178,7 @@ def assert_tidy(kb: KnowledgeBase) -> None:
         "record.db-shm",
         "record.db-wal",
         "writer.lock",
+        "keeping.lock",
     }
 
 

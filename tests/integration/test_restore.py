@@ -322,11 +322,11 @@ def test_a_restore_that_is_killed_is_finished_or_undone(
     """Before each of its renames: nothing opens what is half, and both ways lead to a whole."""
     before, unfinished = titles(other), 0
     for left in range(40):
-        killed = driven(KILLED, left, winch, other)
+        killed = driven(KILLED, left, winch, other, log=tmp_path / "log")
         killed.communicate()
         if killed.returncode == 0:
             break
-        assert killed.returncode == 9
+        assert killed.returncode == 9, (tmp_path / "log").read_text()
         if not (other / "restoring" / "swapping").exists():
             assert titles(other) == before
             continue

@@ -359,19 +359,19 @@ def test_the_time_that_the_reader_takes_is_not_the_clients() -> None:
 
 
 @pytest.mark.parametrize("role", [None, KeyRole.PARTNER])
-def test_nothing_is_read_of_a_body_that_only_staff_may_send(role: KeyRole | None) -> None:
-    """For all others there is nothing at the address, in the words of any other such address."""
+def test_others_may_send_where_staff_upload_what_any_address_takes(role: KeyRole | None) -> None:
+    """Nothing tells them that it takes more, or what is there."""
 
     async def steps() -> None:
         reader = Reader()
         limited = BodyLimit(reader, large={UPLOAD: MB})
-        client = Client(limited, UPLOAD[1], caller("x", role), UPLOAD[0]).say(b"x", more=True)
-        await client.task
-        problem = _problem(client, 404, "not-found")
-        assert problem.detail == "There is nothing at this address."
-        assert (client.unheard, reader.read) == (1, 0)
-        other = Client(limited, UPLOAD[1], caller("x", role), "GET").say()
-        await other.task
-        assert other.status == 200, "other methods have their own routes"
+        for path in (UPLOAD[1], "/v1/nothing"):
+            client = Client(limited, path, caller("x", role), UPLOAD[0]).say(b"x")
+            await client.task
+            assert client.status == 200, "the application says what there is"
+            large = Client(limited, path, caller("x", role), UPLOAD[0])
+            large.say(b"x" * (MAX_BODY + 1), more=True)
+            await large.task
+            assert str(MAX_BODY) in _problem(large, 413, "body-too-large").detail
 
     run(steps())

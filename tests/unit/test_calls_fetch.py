@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from local_source import LocalSource, Reply, in_json
+from web_server import INSIDE, WebServer
 
 from ingest.calls.pulls.addresses import Allowed
 from ingest.calls.pulls.eu_bulk import _begins
@@ -281,3 +282,40 @@ def test_a_name_that_is_not_known_is_not_asked(time: Time, monkeypatch: pytest.M
         fetcher.answer(Ask(url))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     Allowed([url], lambda _: []).check(httpx.URL(url))
+
+
+def test_a_source_is_asked_by_the_proxy_of_the_environment(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy is told its name, also one that is not known here; others are asked directly."""
+    url = "https://portal.example/calls"
+    with WebServer(INSIDE) as proxy:
+        monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "other.example")
+        with (
+            Fetcher([url], pace=time.pace(attempts=1), resolve=lambda _: []) as fetcher,
+            pytest.raises(SourceError, match="can't be reached: 404"),
+        ):
+            fetcher.answer(Ask(url))
+        with (
+            Fetcher(
+                ["https://other.example"], pace=time.pace(), resolve=lambda _: ["10.0.0.7"]
+            ) as fetcher,
+            pytest.raises(SourceError, match="no public one: not asked"),
+        ):
+            fetcher.answer(Ask("https://other.example/calls"))
+    assert [asked.path for asked in proxy.asked] == ["portal.example:443"]
+
+
+def test_a_public_name_that_leads_inside_is_not_told_to_the_proxy(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known here of a name is looked at before the proxy is asked."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    url = "https://portal.example/calls"
+    with (
+        Fetcher([url], pace=time.pace(), resolve=lambda _: ["10.0.0.7"]) as fetcher,
+        pytest.raises(SourceError, match="no public one: not asked"),
+    ):
+        fetcher.answer(Ask(url))

@@ -210,7 +210,10 @@
       item.current === false && words.replaced,
       placeOf(words, item.spans[0]),
     ].filter(Boolean);
-    const title = address ? make("a", { href: address }, item.title) : item.title;
+    const lang = item.language;
+    const title = address
+      ? make("a", { href: address, lang }, item.title)
+      : make("span", { lang }, item.title);
     return [title, ...known.map((part) => ` · ${part}`)];
   }
 

@@ -1,6 +1,6 @@
 """A base of many passages for measuring load: acts of the shared material beside a base's own.
 
-    python -m evaluation.load_base HOME NEW_HOME [--passages N]
+    python -m evaluation.load.base HOME NEW_HOME [--passages N]
 
 The acts are the French and English paragraphs of ``parallel``, split as ``kb ingest`` splits. To
 encode 100,000 passages takes two processors a quarter of an hour and more, so the vectors of the
@@ -209,19 +209,30 @@ def _version(act: Act) -> NewVersion:
     )
 
 
+def enlarged_copy(home: Path, new: Path, wanted: int) -> None:
+    """Make a base of so many passages of a copy of another.
+
+    Raises:
+        UsageError: There are not as many in the shared material.
+    """
+    shutil.copytree(home, new, dirs_exist_ok=True)
+    kb = open_knowledge_base(Chosen().settings(new))
+    try:
+        enlarge(kb, wanted)
+    finally:
+        kb.close()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make a larger base of a copy of another."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation.load.base", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("home", type=Path, help="The base to begin with; it stays as it is.")
     parser.add_argument("new", type=Path, help="The folder to make.")
     parser.add_argument("--passages", type=int, default=PASSAGES, help="How many to end with.")
     options = parser.parse_args(arguments)
-    shutil.copytree(options.home, options.new)
-    kb = open_knowledge_base(Chosen().settings(options.new))
-    try:
-        enlarge(kb, options.passages)
-    finally:
-        kb.close()
+    enlarged_copy(options.home, options.new, options.passages)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Clients that ask a service all at once, from a process of their own, and what each had to wait.
 
-``python -m evaluation.load_clients`` reads a ``Plan`` as JSON from standard input and writes an
+``python -m evaluation.load.clients`` reads a ``Plan`` as JSON from standard input and writes an
 ``Outcome`` to standard output. Each client asks over one kept connection, and again as soon as it
 is answered; where it is told to wait (429, 503), it waits as long as it is told.
 """
@@ -116,7 +116,7 @@ class _Client:
 def start(plan: Plan) -> subprocess.Popen[bytes]:
     """Start clients in another process; ``finish`` waits for them."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "evaluation.load_clients"],
+        [sys.executable, "-m", "evaluation.load.clients"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
