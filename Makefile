@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench bench-small constraints clean
+.PHONY: help demo serve test check format bench bench-small load constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -56,6 +56,10 @@ bench: $(VENV)/installed-dev ## Measure speed and memory on the shared corpus
 
 bench-small: $(VENV)/installed-dev ## Fail where retrieval or answers fell below the committed figures
 	@$(BIN)/kb eval small
+
+load: $(VENV)/installed-dev ## Measure the service under load, then for ten minutes of a soak
+	@$(BIN)/python -m evaluation.load
+	@$(BIN)/python -m evaluation.load soak
 
 constraints: ## Write constraints.txt from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

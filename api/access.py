@@ -78,12 +78,14 @@ async def caller_access(caller: CurrentCaller) -> Access:
 
 
 async def staff_caller(caller: CurrentCaller) -> Caller:
-    """The caller, who is staff.
+    """The caller, who is staff with a key that is not narrowed to collections.
+
+    What people asked and were shown tells of documents of every collection.
 
     Raises:
         NotFoundError: They are not: what is for staff is not there for others.
     """
-    if caller.role is not KeyRole.STAFF:
+    if caller.role is not KeyRole.STAFF or caller.access.collections is not None:
         raise NotFoundError("There is nothing at this address.")
     return caller
 
@@ -113,6 +115,7 @@ OpenKnowledgeBase = Annotated[KnowledgeBase, Depends(knowledge_base)]
 
 
 EVERYONE = Depends(open_to_everyone)
+STAFF = Depends(staff_caller)
 BY_SECRET = Depends(open_by_secret)
 STAFF_OR_HERE = Depends(staff_or_here)
 _DECLARED = (

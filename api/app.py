@@ -106,8 +106,8 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
             finally:
                 await run_in_threadpool(runner.stop)
         finally:
-            if app.state.tracing:
-                await run_in_threadpool(app.state.tracing.close)
+            if tracing := getattr(app.state, "tracing", None):  # none where it could not begin
+                await run_in_threadpool(tracing.close)
             if kb is None:
                 await run_in_threadpool(opened.close)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _EVERY: Final = 0.5
 # Bytes a second; a client that reads more slowly stands still.
 _SLOWEST: Final = 1024
+# A request may be on its way when the service is told to stop: an idle connection stays so long.
+_LINGER: Final = 0.25
 _STOPPING: Final = "stopping"
 _RETRY_AFTER: Final = 5
 
@@ -70,6 +72,8 @@ class GuardedProtocol(H11Protocol):
             self.app = _refuse
         self._head_since = self.loop.time()
         self._look()
+        if self._stopping.is_set():  # accepted just before that
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch no more."""
@@ -85,6 +89,7 @@ class GuardedProtocol(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:  # there is one for each head
             self._head_since = None
+            self.cycle.keep_alive = not self._stopping.is_set()
 
     def resume_writing(self) -> None:
         """Most of what was written has been read."""
@@ -92,9 +97,16 @@ class GuardedProtocol(H11Protocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """Finish what is under way; the service is not ready for more."""
+        """Finish what is under way, and what comes within a moment; then close."""
         self._stopping.set()
-        super().shutdown()
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LINGER, self._close)
+        else:
+            super().shutdown()
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
 
     def _look(self) -> None:
         now = self.loop.time()

@@ -3,41 +3,27 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Query
 from starlette.responses import JSONResponse, Response
 
 from api import feedback_schemas as schemas
-from api.access import Caller, CurrentCaller, OpenKnowledgeBase, StaffCaller
+from api.access import STAFF, CurrentCaller, OpenKnowledgeBase
 from api.openapi import problems
 from api.replies import Reply
 from api.selection import Fields
 from kb.audit import chosen, event_json
 from kb.bootstrap import KnowledgeBase
+from kb.client.models import FeedbackReceived
 from kb.errors import NotFoundError
 from kb.gaps import gap_json
 from kb.keys import Door
 from kb.language import detect
-from kb.model import FULL_ACCESS, Access
+from kb.model import FULL_ACCESS, Access, FeedbackKind
 from kb.record.audit import Action
-from kb.record.feedback import Cited, Feedback, FeedbackKind, feedback_json
+from kb.record.feedback import Cited, Feedback, feedback_json
 
 router = APIRouter(prefix="/v1", tags=["feedback"])
 
-
-async def whole_staff(caller: StaffCaller) -> Caller:
-    """The caller, who is staff with a key that is not narrowed to collections.
-
-    What others asked and were shown tells of documents of every collection.
-
-    Raises:
-        NotFoundError: They are not.
-    """
-    if caller.access.collections is not None:
-        raise NotFoundError("There is nothing at this address.")
-    return caller
-
-
-WHOLE_STAFF = Depends(whole_staff)
 Cursor = Annotated[
     str | None,
     Query(pattern=r"^[1-9][0-9]{0,17}$", description="`next` of the page before."),
@@ -50,7 +36,7 @@ Until = Annotated[date | None, Query(description="On this day or before, in Brus
 @router.post(
     "/feedback",
     status_code=201,
-    response_model=schemas.FeedbackReceived,
+    response_model=FeedbackReceived,
     responses=problems(404, 413, 422, 503),
     summary="Say what you think of an answer",
 )
@@ -86,7 +72,7 @@ def give_feedback(
 
 @router.get(
     "/feedback",
-    dependencies=[WHOLE_STAFF],
+    dependencies=[STAFF],
     response_model=schemas.FeedbackList,
     responses=problems(404, 422, 503),
     summary="Read feedback",
@@ -110,7 +96,7 @@ def list_feedback(
 
 @router.get(
     "/gaps",
-    dependencies=[WHOLE_STAFF],
+    dependencies=[STAFF],
     response_model=schemas.GapList,
     responses=problems(404, 422, 503),
     summary="What is asked for and not found",
@@ -138,7 +124,7 @@ def list_gaps(
 
 @router.get(
     "/audit",
-    dependencies=[WHOLE_STAFF],
+    dependencies=[STAFF],
     response_model=schemas.AuditList,
     responses=problems(404, 422, 503),
     summary="Who asked what",

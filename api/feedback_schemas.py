@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from api import examples
 from api.schemas import MAX_QUESTION
+from kb.client import examples
+from kb.client.models import Shape
 from kb.keys import Door, KeyRole
+from kb.model import FeedbackKind
 from kb.record.audit import Action, Outcome
-from kb.record.feedback import FeedbackKind
 
 MAX_COMMENT = 2000
 MAX_QUOTE = 5000
@@ -122,24 +123,7 @@ class MissingDocument(_Said):
 FeedbackRequest = Annotated[Verdict | WrongCitation | MissingDocument, Field(discriminator="kind")]
 
 
-class _Response(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FeedbackReceived(_Response):
-    """Feedback that is kept."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"kind": "helpful", "received": "2026-11-23T09:30:00+00:00"}]
-        }
-    )
-
-    kind: FeedbackKind
-    received: datetime
-
-
-class Cited(_Response):
+class Cited(Shape):
     """The citation that is said to be wrong."""
 
     document_id: str
@@ -148,7 +132,7 @@ class Cited(_Response):
     quote: str | None = Field(description="Null where it was not given, or was erased since.")
 
 
-class FeedbackEntry(_Response):
+class FeedbackEntry(Shape):
     """What somebody said."""
 
     id: int
@@ -164,7 +148,7 @@ class FeedbackEntry(_Response):
     citation: Cited | None
 
 
-class FeedbackList(_Response):
+class FeedbackList(Shape):
     """A page of feedback, the newest first."""
 
     model_config = ConfigDict(
@@ -196,14 +180,14 @@ class FeedbackList(_Response):
     next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
-class Named(_Response):
+class Named(Shape):
     """A document by its name."""
 
     id: str
     title: str
 
 
-class Gap(_Response):
+class Gap(Shape):
     """Something that is asked for and not found: questions that mean the same stand together."""
 
     question: str | None = Field(
@@ -223,7 +207,7 @@ class Gap(_Response):
     comments: list[str] = Field(description="What people said that they missed.")
 
 
-class GapList(_Response):
+class GapList(Shape):
     """What to look for: the gap that was met most often first, then the one met last."""
 
     model_config = ConfigDict(
@@ -261,7 +245,7 @@ class GapList(_Response):
     gaps: list[Gap]
 
 
-class ReturnedItem(_Response):
+class ReturnedItem(Shape):
     """A document that was shown, and the passage of it where there was one."""
 
     document_id: str
@@ -269,7 +253,7 @@ class ReturnedItem(_Response):
     passage_id: str | None
 
 
-class AuditEvent(_Response):
+class AuditEvent(Shape):
     """Who asked what, and what they were given."""
 
     id: int
@@ -290,7 +274,7 @@ class AuditEvent(_Response):
     generation: int | None
 
 
-class AuditList(_Response):
+class AuditList(Shape):
     """A page of the audit trail, the newest event first."""
 
     model_config = ConfigDict(

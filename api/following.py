@@ -1,7 +1,6 @@
 """Saved searches with their secret addresses, and the pages that the links in mails lead to."""
 
 import logging
-from datetime import datetime
 from html import escape
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from kb.calls.mail import (
 )
 from kb.calls.query import CallQuery
 from kb.calls.searches import MAX_NAME, NewSearch, ask_address, create, resolve, revoke
+from kb.client.models import CreatedSearch
 from kb.errors import NotFoundError, StoreError, UsageError
 from kb.model import Access, Visibility
 from kb.record.calls import CallRecords
@@ -59,32 +59,6 @@ class SearchRequest(BaseModel):
         None, description="Where to send digests, once whoever reads mails there has confirmed."
     )
     language: Literal["fr", "en"] = Field("fr", description="Of feeds and digests.")
-
-
-class Feeds(BaseModel):
-    """The secret addresses of a search, for calendars and feed readers."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    ics: str
-    atom: str
-
-
-class CreatedSearch(BaseModel):
-    """A search that was saved. Its secret is shown this once; whoever has it can read and delete.
-
-    `email` is `to_be_confirmed` where an address was given.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    query: dict[str, JsonValue]
-    language: str
-    created: datetime
-    secret: str
-    feeds: Feeds
-    email: Literal["to_be_confirmed"] | None
 
 
 def saved_searches(kb: OpenKnowledgeBase) -> SearchesRecord:

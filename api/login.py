@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from api.access import EVERYONE, Caller, CurrentCaller, OpenKnowledgeBase
@@ -20,6 +20,7 @@ from api.openapi import problems
 from api.pages import both, page
 from api.problems import CrossSiteError, CsrfTokenError
 from kb.bootstrap import KnowledgeBase
+from kb.client.models import Shape
 from kb.keys import Door, is_well_formed
 
 # Addresses are relative: the service may stand under a path of a larger site.
@@ -29,11 +30,10 @@ CSRF_FIELD = "csrf_token"
 _KEY_FIELD = "key"
 
 
-class Session(BaseModel):
+class Session(Shape):
     """Who you are to the service."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

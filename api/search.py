@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from api import examples, schemas
+from api import schemas
 from api.accepting import EVENTS, wants_events
 from api.access import CallerAccess, OpenKnowledgeBase, search_engine
 from api.audited import Audited
+from api.metrics import metrics
 from api.openapi import problems
 from api.problems import error_problem
 from api.rates import charge
@@ -21,6 +22,7 @@ from api.replies import Reply, deprecated
 from api.selection import selected
 from api.streaming import MAX_SOURCES, AnswerStream, event, until_left
 from kb.audited import note_answer, note_search
+from kb.client import examples
 from kb.errors import UsageError
 from kb.model import Search
 from kb.record.audit import Action
@@ -89,9 +91,9 @@ async def search_batch(
 ) -> JSONResponse:
     """Search for up to 100 queries at once, which takes less time than one by one.
 
-    Each is asked for as in `GET /v1/search`, and finds the same; it counts as one request. A query
-    that can't be understood, as one of blanks, has its problem in its place, and the others their
-    results.
+    Each is asked for as in `GET /v1/search`, finds the same, and counts as one request; together
+    they may have 64 KiB. A query that can't be understood, as one of blanks, has its problem in its
+    place, and the others their results.
     """
     await charge(request, len(asked.queries))
     started = time.perf_counter()
@@ -150,6 +152,7 @@ async def answer(
 
     async def answering(told: "Told | None" = None) -> "Answer":
         given = await engine.answer_async(asked.question, filters, told)
+        metrics().answers.labels(given.status).inc()
         note_answer(audit, given, filters)
         return given
 

@@ -143,6 +143,7 @@ class _Workers(Multiprocess):
         self._url = url
         self._answered = False
         self._told_to_stop = False
+        self._living: set[int | None] = set()
 
     @property
     def failed(self) -> bool:
@@ -150,12 +151,13 @@ class _Workers(Multiprocess):
         return not self._answered and not self._told_to_stop
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have ended."""
-        before = {process.pid for process in self.processes}
+        """Replace workers that have ended, and forget what those that are gone said of now."""
         super().keep_subprocess_alive()
-        for gone in before - {process.pid for process in self.processes}:
+        living = {process.pid for process in self.processes}
+        for gone in self._living - living:
             # The library has no type for this one.
             mark_process_dead(gone)  # type: ignore[no-untyped-call]
+        self._living = living
         if not self._answered and any(process.is_ready() for process in self.processes):
             self._answered = True
             typer.echo(self._url)

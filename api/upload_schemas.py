@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import examples
+from kb.client import examples
+from kb.client.models import Shape
 from kb.model import Kind, Visibility
 from kb.record.uploads import UploadState
 
@@ -52,24 +53,32 @@ class UploadFields(BaseModel):
 
 
 def form_schema() -> dict[str, Any]:
-    """The form as OpenAPI describes it: the fields and the file."""
+    """The form as OpenAPI describes it: the fields and the file.
+
+    A form has no nulls: what is not stated is left out of it.
+    """
     schema = UploadFields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)  # Kind and Visibility are components already
+    fields = {name: _without_null(field) for name, field in schema["properties"].items()}
     file = {
         "type": "string",
+        "minLength": 1,
         "contentMediaType": "application/octet-stream",
         "description": "The document: PDF, HTML, DOCX, Markdown, text, CSV or XLSX.",
     }
-    schema["properties"] = {"file": file, **schema["properties"]}
-    schema["required"] = ["file"]
-    return schema
+    return {**schema, "properties": {"file": file, **fields}, "required": ["file"]}
 
 
-class _Response(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    ways = [way for way in field.get("anyOf", ()) if way.get("type") != "null"]
+    if not ways:
+        return field
+    [way] = ways
+    others = {name: value for name, value in field.items() if name not in {"anyOf", "default"}}
+    return {**way, **others}
 
 
-class UploadedFile(_Response):
+class UploadedFile(Shape):
     """What became of a file, or of a part of it."""
 
     path: str = Field(description="Its name.")
@@ -82,7 +91,7 @@ class UploadedFile(_Response):
     warnings: list[str]
 
 
-class UploadReport(_Response):
+class UploadReport(Shape):
     """What the run did that read an upload."""
 
     added: int
@@ -139,7 +148,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class Upload(_Response):
+class Upload(Shape):
     """A document that was uploaded, and what became of it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -158,7 +167,7 @@ class Upload(_Response):
     report: UploadReport | None
 
 
-class UploadList(_Response):
+class UploadList(Shape):
     """A page of uploads, the newest first."""
 
     model_config = ConfigDict(

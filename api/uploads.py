@@ -16,8 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from api import upload_schemas as schemas
-from api.access import Caller, OpenKnowledgeBase
-from api.feedback import WHOLE_STAFF
+from api.access import STAFF, Caller, OpenKnowledgeBase, StaffCaller
 from api.openapi import problems
 from api.problems import problem_response
 from api.receiving import MAX_FIELD, MAX_FIELDS, FileTooLargeError, Form, FormError, receive
@@ -33,7 +32,6 @@ from kb.settings import Settings
 router = APIRouter(prefix="/v1", tags=["uploads"])
 
 # A key that is narrowed to collections could replace documents of others with what it uploads.
-WholeStaff = Annotated[Caller, WHOLE_STAFF]
 
 _MEGABYTE: Final = 1024 * 1024
 # Beside the file, its own name and headers: what the fields and the headers of each may have.
@@ -73,7 +71,7 @@ def large_bodies(settings: Settings) -> Mapping[tuple[str, str], int]:
     summary="Upload a document",
 )
 async def upload_document(
-    request: Request, caller: WholeStaff, kb: OpenKnowledgeBase
+    request: Request, caller: StaffCaller, kb: OpenKnowledgeBase
 ) -> JSONResponse:
     """Upload one document, which is read as soon as nothing else is being ingested.
 
@@ -112,7 +110,7 @@ async def upload_document(
 
 @router.get(
     "/uploads",
-    dependencies=[WHOLE_STAFF],
+    dependencies=[STAFF],
     response_model=schemas.UploadList,
     responses=problems(404, 422, 503),
     summary="List uploads",
@@ -138,7 +136,7 @@ def list_uploads(
 
 @router.get(
     "/uploads/{upload_id}",
-    dependencies=[WHOLE_STAFF],
+    dependencies=[STAFF],
     response_model=schemas.Upload,
     responses=problems(404, 422, 503),
     summary="What became of an upload",
@@ -181,20 +179,16 @@ def _keep(
 
 
 def _fields(given: Mapping[str, tuple[str, ...]]) -> schemas.UploadFields:
-    """Read the fields of a form; one that is left empty is as if it was not there.
+    """Read the fields of a form.
 
     Raises:
         RequestValidationError: One is unknown, out of range, or repeated without sense.
     """
     values: dict[str, Any] = {}
-    for name, all_of_them in given.items():
-        filled = [value for value in all_of_them if value]
-        if name in _REPEATED:
-            values[name] = filled
-        elif len(filled) > 1:
+    for name, stated in given.items():
+        if name not in _REPEATED and len(stated) > 1:
             raise _refused(name, "is given more than once")
-        elif filled or name not in schemas.UploadFields.model_fields:
-            values[name] = "".join(filled)
+        values[name] = list(stated) if name in _REPEATED else stated[0]
     try:
         return schemas.UploadFields.model_validate(values)
     except ValidationError as error:

@@ -88,6 +88,7 @@ def back_up(
     file = _target(settings, file, replace=replace)
     partial = file.with_name(f".{file.name}.partial")
     with keeping_lock(settings.keeping_lock):
+        refuse_half_restored(settings.home)  # again: it may have waited for a restore
         shutil.rmtree(partial, ignore_errors=True)  # what a killed one has left
         partial.mkdir(mode=0o700)
         try:

@@ -75,7 +75,7 @@ def restore(
             about = restoring.restore(settings, file, tell, replace=replace)
         typer.echo(f"Restored {_named(about)}, as it was on {about.created}, to {settings.home}.")
         if about.encoder is not None:
-            typer.echo(f"Its encoder is {about.encoder}: KB_ENCODER is to be the same.")
+            typer.echo(f"Its encoder is {about.encoder}; `kb doctor` says whether it is yours.")
 
 
 @contextmanager

@@ -29,6 +29,15 @@ class Visibility(StrEnum):
         return widest_first[: widest_first.index(self)]
 
 
+class FeedbackKind(StrEnum):
+    """What somebody says."""
+
+    HELPFUL = "helpful"
+    NOT_HELPFUL = "not_helpful"
+    WRONG_CITATION = "wrong_citation"
+    MISSING_DOCUMENT = "missing_document"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a caller may see: documents of these visibilities.

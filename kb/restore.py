@@ -61,6 +61,8 @@ def restore(settings: Settings, file: Path, tell: Tell, *, replace: bool = False
             keeping_lock(settings.keeping_lock),
             _alone(settings.home / DATABASE),
         ):
+            # Both again, since another process may have been here meanwhile.
+            refuse_half_restored(settings.home)
             _refuse_held(settings.home, replace=replace)
             _put_in_place(settings.home, archive, read)
     return manifest.about
@@ -169,11 +171,14 @@ def _alone(database: Path) -> Iterator[None]:
             connection.execute("PRAGMA journal_mode=DELETE").fetchone()
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode not in _DAMAGED:
+            code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to it
+            if code == sqlite3.SQLITE_BUSY:
                 raise StoreError(
-                    f"The base in {database.parent} is in use ({error}). Stop `kb serve` and "
-                    "whatever else uses it, and restore again."
+                    f"The base in {database.parent} is in use. Stop `kb serve` and whatever else "
+                    "uses it, and restore again."
                 ) from None
+            if code not in _DAMAGED:
+                raise StoreError(f"{database} can't be replaced: {error}.") from None
         yield
     finally:
         connection.close()

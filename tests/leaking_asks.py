@@ -380,7 +380,7 @@ class Assistant:
             called("resources/list", cursor),
             *(self.tool(tool, pools, chance) for tool in self.tools),
             *(self._prompt(prompt, pools) for prompt in self.prompts),
-            *(self._read(template, pools) for template in self.templates),
+            *(self._read(template, pools, chance) for template in self.templates),
             *(self._completed(template, pools, chance) for template in self.templates),
         ]
 
@@ -398,7 +398,7 @@ class Assistant:
         }
         return called("prompts/get", {"name": prompt["name"], "arguments": arguments})
 
-    def _read(self, template: str, pools: Pools) -> Ask:
+    def _read(self, template: str, pools: Pools, chance: random.Random) -> Ask:
         document_id, number = pools["document_id"](), pools["number"]()
         uris = {
             "evidence://documents/{document_id}": document_uri(document_id),
@@ -406,7 +406,7 @@ class Assistant:
         }
         assert template in uris, f"Say in tests/leaking_asks.py how {template} is filled in."
         version = pools["version"]()
-        query = f"?version={version}" if version < 4 else ""
+        query = f"?version={version}" if chance.random() < 0.5 else ""
         return called("resources/read", {"uri": uris[template] + query})
 
     def _completed(self, template: str, pools: Pools, chance: random.Random) -> Ask:

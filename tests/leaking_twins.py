@@ -69,8 +69,9 @@ class Twins:
         for document_id in sorted(seen.current):
             numbers = set(self._watch.library.held[document_id].contents)
             hidden = sorted(n for n in numbers if (document_id, n) not in seen.versions)
-            never = next(n for n in range(99, 9, -1) if n not in numbers)
             for version in hidden[:1]:
+                # As long as the other.
+                never = next(n for n in (*range(9, 0, -1), *range(99, 9, -1)) if n not in numbers)
                 seed = chance.randrange(2**32)
                 fixed: Pools = {"document_id": partial(str, document_id), "cursor": str}
                 both = (
@@ -79,8 +80,8 @@ class Twins:
                 )
                 for ask, twin in zip(*both, strict=True):
                     if ask != twin and document_id in ask.said:
-                        # What tells of a version names it; its number is as long as the other's.
-                        self._compare_both("a version", caller, ask, twin, {})
+                        echo = {f"version={never}": f"version={version}"}
+                        self._compare_both("a version", caller, ask, twin, echo)
 
     def lists(self, caller: Caller, chance: random.Random) -> None:
         """Staff's tag of a list or search is nobody else's, unless it is the same."""

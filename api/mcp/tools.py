@@ -14,6 +14,7 @@ from api.audited import stated
 from api.mcp.documents import LAYOUT, document_detail, page_detail
 from api.mcp.texts import answer_text, calls_text, document_text, search_text, source_text
 from api.mcp.uris import MAX_ID, MAX_NUMBER, Named
+from api.metrics import metrics
 from api.problems import NothingIngestedError
 from kb.audit import of_calls
 from kb.audited import note_answer, note_search
@@ -133,6 +134,7 @@ async def _search_evidence(kb: KnowledgeBase, asked: SearchEvidence, asking: Ask
 async def _answer(kb: KnowledgeBase, asked: AnswerWithCitations, asking: Asking) -> Told:
     engine, filters = await search_engine(kb), asked.filters(asking.access)
     given = await engine.answer_async(asked.question, filters)
+    metrics().answers.labels(given.status).inc()
     note_answer(asking.audit, given, filters)
     shape = asking.reachable(answer_json(given))
     return Told((answer_text(shape),), shape)

@@ -25,7 +25,7 @@ from evaluation.calls_bench import CALLS
 from evaluation.documents import STARTER, documents_base
 from evaluation.load import base, report
 from evaluation.load.soak import soak
-from evaluation.load.throughput import measure
+from evaluation.load.throughput import WARMING, measure
 from evaluation.machine import ROOT, commit, machine
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         rows = []
         for home in options.home or _bases():
-            for row in measure(home, options.clients, options.seconds):
+            for row in measure(home, options.clients, options.seconds, options.warming):
                 rows.append(row.as_json())
                 report.print_row(rows[-1])
         figures = {**facts, "seconds": options.seconds, "rows": rows}
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, action="append", help="A base; can be repeated.")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64], help="At once.")
     parser.add_argument("--seconds", type=float, default=20, help="How long each is measured.")
+    parser.add_argument("--warming", type=float, default=WARMING, help="Seconds not counted.")
     parser.add_argument("--minutes", type=float, default=10, help="How long a soak takes.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="Where figures are kept.")
     return parser

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = ROOT / "docs" / "performance.md"
+_MEASURED = ("throughput", "soak")
 _BEGIN = "<!-- {name}: python -m evaluation.load page -->"
 _END = "<!-- end -->"
 _MEGABYTE = 1_000_000
 _REFUSED = ("429", "503")
-_WIDTH = 120  # of tables in a file
+_WIDTH = 160  # of tables in a file
 _WORDS = {"request", "what"}  # columns that hold no numbers
 
 # A table by its title: the names of its columns, then its lines.
@@ -53,11 +54,17 @@ def print_tables(figures: dict[str, Any]) -> None:
 def write_page(results: Path, page: Path = PAGE) -> None:
     """Write the figures of a folder into their places in the page; what is not there, stays."""
     text = page.read_text(encoding="utf-8")
-    for name in ("throughput", "soak"):
-        file = results / f"{name}.json"
-        if file.is_file():
-            text = with_figures(text, name, json.loads(file.read_text(encoding="utf-8")))
+    files = {name: results / f"{name}.json" for name in _MEASURED}
+    found = {
+        name: json.loads(file.read_text(encoding="utf-8"))
+        for name, file in files.items()
+        if file.is_file()
+    }
+    for name, figures in found.items():
+        text = with_figures(text, name, figures)
     page.write_text(text, encoding="utf-8")
+    if len(found) == len(_MEASURED):
+        draw(found["throughput"], found["soak"], page.with_suffix(".svg"))
 
 
 def with_figures(text: str, name: str, figures: dict[str, Any]) -> str:
@@ -73,6 +80,34 @@ def with_figures(text: str, name: str, figures: dict[str, Any]) -> str:
     return block.sub(lambda _found: "\n\n".join(parts), text)
 
 
+def draw(throughput: dict[str, Any], soak: dict[str, Any], file: Path) -> None:
+    """Draw requests a second by clients, and the soak's milliseconds by minute, as SVG."""
+    import matplotlib as mpl  # noqa: PLC0415 -- takes half a second
+    from matplotlib.figure import Figure  # noqa: PLC0415 -- as above
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    rates, minutes = figure.subplots(1, 2)
+    series: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for row in throughput["rows"]:
+        point = row["clients"], row["requests_a_second"]
+        series.setdefault((row["base"], row["what"]), []).append(point)
+    bases = list(dict.fromkeys(base for base, _ in series))
+    for (base, what), points in series.items():
+        style = "-" if base == bases[0] else "--"
+        rates.plot(*zip(*points, strict=True), style, marker="o", label=f"{what}, {base}")
+    rates.set(xscale="log", yscale="log", xlabel="clients", ylabel="requests a second")
+    for name in ("p50_ms", "p95_ms", "p99_ms"):
+        lines = soak["by_minute"]
+        values = [line[name] for line in lines]
+        minutes.plot([line["minute"] for line in lines], values, label=name[:3])
+    minutes.set(xlabel="minute of the soak", ylabel="milliseconds", ylim=(0, None))
+    for axes in (rates, minutes):
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize="small")
+    with mpl.rc_context({"svg.hashsalt": "operation-milliard", "svg.fonttype": "none"}):
+        figure.savefig(file, metadata={"Date": None})
+
+
 def tables(figures: dict[str, Any]) -> Tables:
     """The tables of a measurement."""
     return _throughput(figures) if "rows" in figures else _soak(figures)
@@ -85,9 +120,9 @@ def _measured_on(figures: dict[str, Any]) -> str:
 
 def _throughput(figures: dict[str, Any]) -> Tables:
     head = (
-        *("request", "clients", "requests/s", "p50 ms", "p95 ms", "p99 ms"),
-        *("as expected", *_REFUSED, "other"),
-        *("service", "clients'", "others'", "to FTS5"),
+        *("request", "clients", "a second", "p50 ms", "p95 ms", "p99 ms"),
+        *("answered", *_REFUSED, "other"),
+        *("service", "clients'", "others'", "ms each", "to FTS5"),
     )
     rows = figures["rows"]
     peers = {(row["base"], row["clients"]): row for row in rows if row["what"] == PEER}
@@ -110,6 +145,7 @@ def _measured(row: dict[str, Any], peer: dict[str, Any] | None) -> tuple[str, ..
         *_times(row),
         *map(str, (expected, *refused, not_expected - sum(refused))),
         *(f"{row['processors'][who]:.2f}" for who in ("service", "clients", "others")),
+        f"{1000 * row['processors']['service'] / rate:.0f}" if rate else "",
         f"{rate / other:.2f}" if other else "",
     )
 

@@ -126,10 +126,13 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``kb`` on a base; its exit code tells how it went."""
-    return subprocess.run(
+    """Run ``kb`` on a base; its exit code tells how it went, and what it complained of is shown."""
+    done = subprocess.run(
         [KB, *arguments], env=environment(home), capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+    return done
 
 
 def make_keys(home: Path, count: int) -> tuple[str, ...]:
@@ -144,7 +147,7 @@ def make_keys(home: Path, count: int) -> tuple[str, ...]:
             options = ("--role", "partner", "--rate", str(RATE))
             made = command(home, "keys", "create", f"load {number}", *options)
             if made.returncode:
-                raise StoreError(f"kb keys create failed: {made.stderr}")
+                raise StoreError("`kb keys create` failed; see above.")
             keys.append(made.stdout.strip())
             advance(1)
     return tuple(keys)

@@ -27,8 +27,8 @@ CLIENTS = 8
 REFUSED = ("429", "503")
 _PUBLISHED_EVERY = 10.0  # seconds, or as long as a run takes
 _BACKED_UP_EVERY = 120.0
-_FIRST_BACKUP = 20.0
 _MINUTE = 60.0
+_TRIES = 5
 _QUESTION = "Quel numéro porte l'édition courante du journal de suivi ?"
 _EDITION = """\
 # Journal de suivi des engagements
@@ -84,7 +84,7 @@ class _Soak:
             while self.elapsed < seconds:
                 if self.elapsed >= len(self.memory) * _MINUTE:
                     self.look()
-                if self.elapsed >= _FIRST_BACKUP + len(self.backups) * _BACKED_UP_EVERY:
+                if self.elapsed >= len(self.backups) * _BACKED_UP_EVERY:
                     self.backups.append(thread.submit(self._back_up))
                 due = self.elapsed + _PUBLISHED_EVERY
                 self.editions.append(self._publish())
@@ -110,7 +110,12 @@ class _Soak:
         return Edition(round(took, 1), done.returncode, wanted <= found, wanted <= quoted, outdated)
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
-        response = self.http.request(method, path, **content)
+        """Ask, again where the service is busy."""
+        for _ in range(_TRIES):
+            response = self.http.request(method, path, **content)
+            if str(response.status_code) not in REFUSED:
+                break
+            time.sleep(float(response.headers["retry-after"]))
         said: dict[str, Any] = response.json()
         return said if response.is_success else {}
 

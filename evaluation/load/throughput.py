@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from evaluation.load.clients import Sample
     from evaluation.load.served import Service
 
-# Seconds that are asked and not counted: connections are made, and what is read first is read.
-WARMING = 3.0
-SEARCH, PEER = "search", "search, SQLite FTS5"
+# Seconds that are asked and not counted: what is read first is read, and those of many clients that
+# wait longest (KB_QUEUE_SECONDS) have been told so.
+WARMING = 10.0
+SEARCH, PEER = "search", "SQLite FTS5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,13 @@ class Row:
         return asdict(self)
 
 
-def measure(home: Path, clients: Sequence[int], seconds: float) -> Iterator[Row]:
-    """Measure a copy of a base at each number of clients, then the plain service over the same."""
+def measure(
+    home: Path, clients: Sequence[int], seconds: float, warming: float = WARMING
+) -> Iterator[Row]:
+    """Measure a copy of a base at each number of clients, then the plain service over the same.
+
+    ``warming`` is how many seconds are asked before, and not counted.
+    """
     with copied(home) as base:
         name = f"{passages_of(base):,} passages"
         keys = make_keys(base, max(clients))
@@ -64,14 +70,15 @@ def measure(home: Path, clients: Sequence[int], seconds: float) -> Iterator[Row]
             }
             for kind, asked in what.items():
                 for count in clients:
-                    yield _row(name, kind, service, Plan(service.url, keys[:count], asked, seconds))
+                    plan = Plan(service.url, keys[:count], asked, warming + seconds)
+                    yield _row(name, kind, service, plan, warming)
         file = base.parent / "peer.db"
         peer.build(base / "record.db", file)
         command = [PYTHON, "-m", "evaluation.load.peer", str(file)]
         with running(command, base.parent / "peer.log", base) as service:
             for count in clients:
-                plan = Plan(service.url, (None,) * count, asks.searches(), seconds)
-                yield _row(name, PEER, service, plan)
+                plan = Plan(service.url, (None,) * count, asks.searches(), warming + seconds)
+                yield _row(name, PEER, service, plan, warming)
 
 
 def percentiles(samples: Sequence[Sample]) -> tuple[float, float, float]:
@@ -94,21 +101,19 @@ def passages_of(home: Path) -> int:
     return found
 
 
-def _row(base: str, what: str, service: Service, plan: Plan) -> Row:
-    warming = Plan(plan.url, plan.keys, plan.asks, plan.seconds + WARMING)
+def _row(base: str, what: str, service: Service, plan: Plan, warming: float) -> Row:
     before = Busy.now(service)
-    outcome = finish(start(warming))
+    outcome = finish(start(plan))
     shares = before.since(service, outcome.cpu_seconds)
-    ended = WARMING, WARMING + plan.seconds
-    counted = [sample for sample in outcome.samples if ended[0] <= sample.ended <= ended[1]]
-    expected = [sample for sample in counted if not sample.problem]
+    counted = [each for each in outcome.samples if warming <= each.ended <= plan.seconds]
+    expected = sum(not each.problem for each in counted)
     return Row(
         base,
         what,
         len(plan.keys),
-        round(len(expected) / plan.seconds, 1),
+        round(expected / (plan.seconds - warming), 1),
         *percentiles(counted),
-        statuses=dict(sorted(Counter(str(sample.status) for sample in counted).items())),
-        problems=dict(Counter(sample.problem for sample in counted if sample.problem)),
+        statuses=dict(sorted(Counter(str(each.status) for each in counted).items())),
+        problems=dict(Counter(each.problem for each in counted if each.problem)),
         processors=shares,
     )

@@ -210,7 +210,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help=f"where {', '.join(FILES)} go")
     given = parser.parse_args()
     encoder, cross = (
-        {name: w.float() for name, w in torch.load(path, map_location="cpu").items()}
+        {
+            name: w.float()
+            for name, w in torch.load(path, map_location="cpu", weights_only=True).items()
+        }
         for path in (given.encoder, given.cross)
     )
     print(export(encoder, cross, given.tokenizer, given.folder))  # noqa: T201 -- a command

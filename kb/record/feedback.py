@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
 from kb.keys import KeyRole
+from kb.model import FeedbackKind
 from kb.record import rows
 from kb.record.audit import storable
 from kb.record.schema import feedback
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
     from kb.record.audit import AuditRecord
-
-
-class FeedbackKind(StrEnum):
-    """What somebody says."""
-
-    HELPFUL = "helpful"
-    NOT_HELPFUL = "not_helpful"
-    WRONG_CITATION = "wrong_citation"
-    MISSING_DOCUMENT = "missing_document"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from kb.index.base import Scored
@@ -54,7 +55,10 @@ def _z_scores(scores: Mapping[str, float]) -> dict[str, float]:
     if not scores:
         return {}
     mean = fmean(scores.values())
-    deviation = pstdev(scores.values())
+    # statistics.pstdev says the same exactly, with fractions: 2.4 of a search's 28 ms at 18,000
+    # passages.
+    squares = math.fsum((score - mean) ** 2 for score in scores.values())
+    deviation = math.sqrt(squares / len(scores))
     if deviation < 1e-9:  # noqa: PLR2004 -- rounding noise of equal scores
         return dict.fromkeys(scores, 0.0)
     return {key: (score - mean) / deviation for key, score in scores.items()}

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from api.app import create_app
-from api.following import CreatedSearch
 from api.schemas import Problem
 from kb import bootstrap, maintenance
 from kb.calls.searches import resolve
 from kb.cli import app
+from kb.client.models import CreatedSearch
 from kb.model import Visibility
 from kb.record.searches import SearchesRecord
 

@@ -294,6 +294,24 @@ def test_what_is_taken_away_waits_for_a_backup(other: Path) -> None:
         assert not kb.search.search("ladder", EVERYTHING).hits
 
 
+def test_a_run_publishes_when_the_backup_has_ended(other: Path, tmp_path: Path) -> None:
+    """What it narrows in older generations is never narrow in the record alone."""
+    write(tmp_path / "files", "more.md", "# Winch", "The winch costs 12 euros.")
+    with opened(other) as kb:
+        run = threading.Thread(target=ingest, args=(kb, [tmp_path / "files"]))
+        with keeping_lock(kb.settings.keeping_lock):
+            run.start()
+            for _ in range(600):
+                if (kb.settings.index_folder / "2.0").exists() or not run.is_alive():
+                    break
+                run.join(0.1)
+            run.join(0.5)
+            assert run.is_alive()
+            assert kb.record.current_id() == 1
+        run.join(60)
+        assert kb.record.current_id() == 2
+
+
 def test_a_run_that_published_leaves_the_rest_when_a_backup_takes_long(
     other: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

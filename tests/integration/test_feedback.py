@@ -13,10 +13,11 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.feedback_schemas import FeedbackList, FeedbackReceived, GapList
+from api.feedback_schemas import FeedbackList, GapList
 from kb import maintenance
 from kb.audited import Audit, note_answer
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
+from kb.client.models import FeedbackReceived
 from kb.encoders.choice import make_encoder
 from kb.encoders.models import DEFAULT
 from kb.keys import KeyRole, NewKey

@@ -180,7 +180,7 @@ class Histories(RuleBasedStateMachine):
         asks = [
             ask
             for ask in self.everything.asks(self.chance.randrange(2**32), {})
-            if ask.name not in WRITES
+            if ask.name not in WRITES and self.watch.access_of(ask, caller) == caller.access
         ]
         before, now = self.twins.snapshot(caller, asks), self.clock.now
         self.clock.now += timedelta(minutes=1)

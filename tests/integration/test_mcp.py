@@ -33,7 +33,7 @@ from mcp_base import (
 )
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, PromptReference, ResourceTemplateReference
 
-from api import examples, schemas
+from api import schemas
 from api.access import Caller
 from api.mcp import resources
 from api.mcp.asking import Asking
@@ -44,6 +44,7 @@ from api.mcp.tools import TOOLS
 from api.mcp.uris import DOCUMENT_TEMPLATE, PAGE_TEMPLATE, document_uri, page_uri
 from api.mcp.working import seen_through
 from kb.audited import Audit
+from kb.client import examples
 from kb.keys import Door, KeyRole, access_of
 from kb.model import FULL_ACCESS, Filters, Kind, Visibility
 from kb.record.audit import Action, Chosen, Outcome

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUESTION = "Que couvre la garantie de Mme Dupont ?"
+STATUSES = ("answered", "insufficient_evidence")
 HERE = "http://127.0.0.1:8000"
 
 
@@ -263,6 +264,15 @@ def test_a_process_that_makes_many_services_counts_for_all(base: Base) -> None:
         other.get("/healthz")
         after = total("kb_requests_total", route="/healthz", method="GET", status="200")
     assert after == before + 2
+
+
+def test_answers_are_counted_by_their_status(client: TestClient) -> None:
+    """How often the documents do not suffice is what to look at first."""
+    for question in ("Que couvre la garantie ?", "Qui chante à Brest ?"):
+        before = {status: total("kb_answers_total", status=status) for status in STATUSES}
+        status = client.post("/v1/answers", json={"question": question}).json()["status"]
+        after = {status: total("kb_answers_total", status=status) for status in STATUSES}
+        assert after == {**before, status: before[status] + 1}
 
 
 def test_switches_of_the_index_are_counted(client: TestClient, base: Base) -> None:

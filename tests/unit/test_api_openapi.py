@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api import call_schemas, following, schemas
 from api.app import create_app
+from kb.client import models
 from kb.search import engine
 
 SCHEMA: dict[str, Any] = create_app().openapi()
@@ -22,7 +23,7 @@ OPERATIONS = [
 
 
 def _models() -> list[type[BaseModel]]:
-    modules = (schemas, call_schemas, following)
+    modules = (schemas, call_schemas, following, models)
     named = (value for module in modules for value in vars(module).values())
     found = dict.fromkeys(value for value in named if isinstance(value, type))
     return [model for model in found if issubclass(model, BaseModel)]

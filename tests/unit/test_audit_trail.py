@@ -21,6 +21,7 @@ from kb.audit import Trail, chosen, event_json
 from kb.audit_export import Form, exported, whole_file
 from kb.errors import StoreError, UsageError
 from kb.keys import Door, KeyRole
+from kb.model import FeedbackKind
 from kb.record.audit import (
     MAX_RETURNED,
     Action,
@@ -31,7 +32,7 @@ from kb.record.audit import (
     Returned,
 )
 from kb.record.database import open_database
-from kb.record.feedback import Feedback, FeedbackKind, FeedbackRecord
+from kb.record.feedback import Feedback, FeedbackRecord
 from kb.record.schema import feedback
 from kb.settings import Settings
 

@@ -15,9 +15,9 @@ from kb.encoders.choice import make_encoder
 from kb.encoders.models import DEFAULT
 from kb.gaps import GapFinder, gap_json, grouped
 from kb.keys import Door, KeyRole
-from kb.model import FULL_ACCESS, PUBLIC_ACCESS
+from kb.model import FULL_ACCESS, PUBLIC_ACCESS, FeedbackKind
 from kb.record.audit import Action, Event, Outcome, Returned
-from kb.record.feedback import Feedback, FeedbackKind
+from kb.record.feedback import Feedback
 from kb.record.questions import QuestionsRecord
 
 if TYPE_CHECKING:

@@ -120,6 +120,14 @@ def test_opening_the_base_loads_neither_torch_nor_haystack() -> None:
     assert not loaded & {"torch", "haystack", "sentence_transformers", "qdrant_client"}
 
 
+def test_the_client_loads_httpx_and_pydantic_alone() -> None:
+    """Partners need nothing of what the service is made of."""
+    # The third is pydantic's own; what begins with an underscore is the interpreter's.
+    needed = loaded_by("import httpx, pydantic, annotated_types") | sys.stdlib_module_names
+    loaded = loaded_by("import kb.client") - needed
+    assert {name for name in loaded if not name.startswith("_")} == {"kb"}
+
+
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_a_module_says_what_it_is_for(name: str) -> None:
     """The first line of every module with code is a sentence."""

@@ -80,7 +80,7 @@ def _expected(shelf: Shelf, ranked: list[Scored], top_k: int) -> list[tuple[str,
     return expected[:top_k]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.randoms(use_true_random=False),
     st.integers(0, 4 * LOOKED_UP),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import examples, schemas
+from api import schemas
 from api.selection import selected
+from kb.client import examples
 from kb.errors import UsageError
 
 BODY: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The examples in the OpenAPI document; a test holds them to their schemas."""
+"""Examples of messages, for the OpenAPI document; a test holds them to their shapes."""
 
 from typing import Any
 
