@@ -164,7 +164,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Authentication)
     app.add_middleware(FailedKeys, limits=limits)
     app.add_middleware(ProblemMessages)
-    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM)
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[origin for origin in settings.cors_origins.split() if origin],

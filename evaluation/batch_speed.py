@@ -2,16 +2,15 @@
 
     python -m evaluation.batch_speed [--home KB_HOME] [--rounds N]
 
-The first 100 gold questions are asked of a running ``kb serve`` over one kept connection: one by
-one, then in a batch, in turns. Without a home the starter corpus is ingested and asked.
+The first 100 gold questions are asked of a ``kb serve`` over one kept connection: one by one, then
+in a batch, in turns. Without a home the starter corpus is ingested and asked. Beside the time it
+tells what the service took of the processors, which others at work on them change less.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,91 +20,83 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from evaluation.documents import STARTER
 from evaluation.gold import read_gold
-from evaluation.machine import ROOT, commit, machine
+from evaluation.load.served import command, copied, make_keys, served
+from evaluation.machine import commit, machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KB = Path(sys.executable).with_name("kb")
+    from evaluation.load.served import Service
+
 _QUERIES = 100
-# More than any round asks: what is measured here is no limit of the service's.
-_UNLIMITED = {"KB_RATE_ANONYMOUS": "1000000"}
+_TIMEOUT = 300
 
 
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--home", type=Path, help="A base that is there; it is not changed.")
+    parser.add_argument("--home", type=Path, help="A base that is there; a copy of it is asked.")
     parser.add_argument("--rounds", type=int, default=5, help="How often each is measured.")
     options = parser.parse_args()
     print(f"{machine()}, commit {commit()}\n")
-    with tempfile.TemporaryDirectory() as folder:
-        home = options.home or Path(folder)
-        if options.home is None:
-            _ingest(home)
-        with _served(home) as url, httpx.Client(base_url=url, timeout=300, trust_env=False) as http:
-            _measure(http, options.rounds)
+    with copied(options.home) if options.home else _starter() as home:
+        [key] = make_keys(home, 1)
+        headers = {"X-API-Key": key}
+        with (
+            served(home) as service,
+            httpx.Client(
+                base_url=service.url, headers=headers, timeout=_TIMEOUT, trust_env=False
+            ) as http,
+        ):
+            _measure(service, http, options.rounds)
 
 
-def _measure(http: httpx.Client, rounds: int) -> None:
+def _measure(service: Service, http: httpx.Client, rounds: int) -> None:
     queries = [question.question for question in read_gold()][:_QUERIES]
     held = http.get("/v1/status").json()["generation"]["passages"]
-    print(f"{len(queries)} searches over {held} passages, best of {rounds} rounds:\n")
-    times: dict[str, list[float]] = {"one by one": [], "in a batch": []}
+    print(f"{len(queries)} searches over {held} passages, median of {rounds} rounds:\n")
+    ways = {"one by one": _single, "in a batch": _batch}
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         found = []
-        for name, ask in (("one by one", _single), ("in a batch", _batch)):
-            started = time.perf_counter()
+        for name, ask in ways.items():
+            started = time.perf_counter(), service.cpu_seconds
             found.append(ask(http, queries))
-            times[name].append(time.perf_counter() - started)
+            ended = time.perf_counter(), service.cpu_seconds
+            took[name].append((ended[0] - started[0], ended[1] - started[1]))
         if found[0] != found[1]:
             sys.exit("A batch finds something else than its searches find one by one.")
-    print("| how | seconds, best | median | ms a search |\n|---|---|---|---|")
-    for name, seconds in times.items():
-        best, middle = min(seconds), statistics.median(seconds)
-        print(f"| {name} | {best:.2f} | {middle:.2f} | {best / len(queries) * 1000:.1f} |")
-    ratios = [one / batch for one, batch in zip(*times.values(), strict=True)]
-    print(f"\nA batch is {statistics.median(ratios):.2f} times as quick (median of the rounds).")
+    print("| how | ms a search | of processor time |\n|---|---|---|")
+    for name, rows in took.items():
+        whole, cpu = (statistics.median(row[n] for row in rows) for n in (0, 1))
+        each = 1000 / len(queries)
+        print(f"| {name} | {whole * each:.1f} | {cpu * each:.1f} |")
+    ratios = [
+        statistics.median(one[n] / batch[n] for one, batch in zip(*took.values(), strict=True))
+        for n in (0, 1)
+    ]
+    print(f"\nOne by one takes {ratios[0]:.2f} times as long and {ratios[1]:.2f} times the work.")
 
 
 def _single(http: httpx.Client, queries: list[str]) -> list[Any]:
-    return [_hits(http.get("/v1/search", params={"query": query})) for query in queries]
+    answers = (http.get("/v1/search", params={"query": query}) for query in queries)
+    return [answer.raise_for_status().json()["hits"] for answer in answers]
 
 
 def _batch(http: httpx.Client, queries: list[str]) -> list[Any]:
     asked = {"queries": [{"query": query} for query in queries]}
-    answered = http.post("/v1/search/batch", json=asked).raise_for_status()
-    return [result["hits"] for result in answered.json()["results"]]
-
-
-def _hits(response: httpx.Response) -> Any:
-    return response.raise_for_status().json()["hits"]
-
-
-def _ingest(home: Path) -> None:
-    subprocess.run(
-        [_KB, "ingest", ROOT / "corpus" / "starter"],
-        env={**os.environ, "KB_HOME": str(home)},
-        check=True,
-        capture_output=True,
-    )
+    answer = http.post("/v1/search/batch", json=asked).raise_for_status()
+    return [result["hits"] for result in answer.json()["results"]]
 
 
 @contextmanager
-def _served(home: Path) -> Iterator[str]:
-    server = subprocess.Popen(
-        [_KB, "serve", "--port", "0"],
-        env={**os.environ, **_UNLIMITED, "KB_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield (server.stdout.readline() if server.stdout else "").split()[-1]
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+def _starter() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kb-batch-") as folder:
+        home = Path(folder) / "home"
+        command(home, "ingest", str(STARTER))
+        yield home
 
 
 if __name__ == "__main__":

@@ -24,8 +24,10 @@ _FIELDS = {field.name for field in dataclasses.fields(Metadata)}
 _CARRIED_ON = ("kind", "visibility", "themes", "collections", "issuer", "licence")
 _LISTS = {"authors", "themes", "collections"}
 _DATES = {"published", "version_date"}
-_PATTERNS = {"celex": r"[0-9A-Z][0-9A-Z()_/-]{4,40}", "language": r"[a-z]{2}"}
-_LOOKS = {"celex": "32014R0651", "language": "fr or en"}
+# Of pages: people follow these, and a `javascript:` would run where they are shown.
+_WEB = r"https?://[^\s<>\"]+"
+_PATTERNS = {"celex": r"[0-9A-Z][0-9A-Z()_/-]{4,40}", "language": r"[a-z]{2}", "url": _WEB}
+_LOOKS = {"celex": "32014R0651", "language": "fr or en", "url": "https://example.org/page"}
 _CHOICES: dict[str, type[Kind | Visibility]] = {"kind": Kind, "visibility": Visibility}
 
 
@@ -64,7 +66,13 @@ def complete(parsed: Parsed, stated: Metadata, path: str) -> Metadata:
         kind=metadata.kind or Kind.NOTE,
         visibility=metadata.visibility or Visibility.PUBLIC,
         language=metadata.language or detect(sample),
+        url=web_address(metadata.url),
     )
+
+
+def web_address(text: str | None) -> str | None:
+    """The address, if it is one of a page that people may be led to."""
+    return text if text and re.fullmatch(_WEB, text, re.IGNORECASE) else None
 
 
 def metadata_from(values: dict[str, Any], where: str) -> Metadata:

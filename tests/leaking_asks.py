@@ -38,6 +38,8 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/login": ("GET", "POST"),
     "/logout": ("POST",),
     "/metrics": ("GET",),
+    "/problems": ("GET",),
+    "/problems/{slug}": ("GET",),
     "/mcp": ("POST",),
     "/static/{path}": ("GET",),
     "/v1/searches/confirm/{token}": ("GET", "POST"),
@@ -58,7 +60,9 @@ _OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
     "if-none-match": ("*", '"0a1b2c3d"'),
 }
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_SOMETIMES: Final = 0.35
+_SOMETIMES: Final = 0.2
+# How many parameters a request states that needs none.
+_STATED: Final = 1.5
 _WRONG: Final = ("", "-1", "0", "x", "99999999999", "null", "é", "a" * 2001)
 
 
@@ -125,6 +129,7 @@ class Interface:
         """A request of an operation; ``fixed`` are values of parameters or body by name."""
         drawing = Drawing(self._document, pools, chance)
         path, named, query, headers = operation.path, {}, [], {}
+        often = _STATED / (len(operation.parameters) or 1)
         for parameter in operation.parameters:
             name, place = parameter["name"], parameter["in"]
             if place == "path":
@@ -133,7 +138,7 @@ class Interface:
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
             elif name in fixed:
                 query += pairs(name, fixed[name])
-            elif parameter.get("required") or chance.random() < _SOMETIMES:
+            elif parameter.get("required") or chance.random() < often:
                 value = self._value(operation, drawing, parameter)
                 if place == "query":
                     query += pairs(name, value)

@@ -2,8 +2,8 @@
 
     python -m evaluation.load.peer FILE
 
-It finds passages by words alone (BM25): no vectors, no other language, no roles, keys, limits or
-audit trail.
+It finds passages by words alone (BM25), those of four letters and more, since the short ones stand
+in every passage: no vectors, no other language, no roles, keys, limits or audit trail.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\w{4,}")
 _FIND = """
  select passages.title, passages.text, bm25(passages) score from passages
  where passages match ? order by score limit 10"""

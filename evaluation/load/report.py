@@ -96,6 +96,9 @@ def draw(throughput: dict[str, Any], soak: dict[str, Any], file: Path) -> None:
         style = "-" if base == bases[0] else "--"
         rates.plot(*zip(*points, strict=True), style, marker="o", label=f"{what}, {base}")
     rates.set(xscale="log", yscale="log", xlabel="clients", ylabel="requests a second")
+    counts = sorted({row["clients"] for row in throughput["rows"]})
+    rates.set_xticks(counts, labels=map(str, counts))
+    rates.minorticks_off()
     for name in ("p50_ms", "p95_ms", "p99_ms"):
         lines = soak["by_minute"]
         values = [line[name] for line in lines]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from ingest.calls.base import CallRecord
+from ingest.metadata import web_address
 from kb.calls.dates import brussels_day
 from kb.model import CallSource, Parsed
 
@@ -184,6 +185,12 @@ def _rank(known: Sequence[str], name: str) -> int:
     return known.index(name) if name in known else len(known)
 
 
+def _led_safely(call: Call) -> Call:
+    """A call that leads people to pages alone, whatever its sources say."""
+    links = tuple(link for link in call.links if web_address(link.url))
+    return replace(call, url=web_address(call.url), links=links)
+
+
 def _combined(richest: Sequence[CallRecord], newest: Sequence[CallRecord]) -> Call:
     """The call of the first record with what the others add; dates are those of the newest."""
     running = [record for record in newest if record.call.deadlines or record.call.rolling]
@@ -195,7 +202,7 @@ def _combined(richest: Sequence[CallRecord], newest: Sequence[CallRecord]) -> Ca
         "opens": _first(newest, "opens"),
         "deadline_model": _first([*running, *newest], "deadline_model"),
     }
-    return replace(richest[0].call, **values)
+    return _led_safely(replace(richest[0].call, **values))
 
 
 def _first(records: Iterable[CallRecord], name: str) -> Any:
@@ -213,7 +220,7 @@ def _budget(records: Sequence[CallRecord]) -> dict[str, Any]:
 def _source(record: CallRecord) -> CallSource:
     return CallSource(
         record.source,
-        record.call.url,
+        web_address(record.call.url),
         record.checked,
         record.status,
         record.language,

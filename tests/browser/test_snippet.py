@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from kb.bootstrap import KnowledgeBase
+
 CHROMIUM = Path("/usr/bin/chromium")
 SNIPPET = Path(__file__).parents[2] / "docs" / "partners" / "snippet"
 EXAMPLE = "https://kb.example.org"
@@ -148,13 +150,12 @@ def site() -> Iterator[tuple[Site, str]]:
         yield partner, address
 
 
-@contextmanager
-def _service(folder: Path, site: tuple[Site, str], **settings: Any) -> Iterator[Holding]:
-    """The service over six documents, asked by the partner's page."""
-    partner, address = site
-    former = partner.service
-    values = {"home": folder / "home", "workers": 1, "cors_origins": address, **settings}
-    kb = open_knowledge_base(Settings(**values), clock=TickingClock(), encoder=HashingEncoder())
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase]:
+    """Six documents, one of them hostile."""
+    folder = tmp_path_factory.mktemp("snippet")
+    settings: dict[str, Any] = {"home": folder / "home", "workers": 1}
+    kb = open_knowledge_base(Settings(**settings), clock=TickingClock(), encoder=HashingEncoder())
     base = Base(kb, folder / "files")
     base.write("metadata.yaml", SIDECAR)
     base.write("garantie.md", "# Garantie", FRENCH)
@@ -165,17 +166,27 @@ def _service(folder: Path, site: tuple[Site, str], **settings: Any) -> Iterator[
     base.write("rappel.md", "# Rappel", CEILING.format("300 000"))
     report = base.ingest()
     assert report.exit_code == 0, report.as_json()
+    yield kb
+    kb.close()
+
+
+@contextmanager
+def _service(kb: KnowledgeBase, site: tuple[Site, str], rate: int) -> Iterator[Holding]:
+    """The service, asked by the partner's page, so often a minute."""
+    partner, address = site
+    former = partner.service
+    changed = {"cors_origins": address, "rate_anonymous": rate}
+    kb.settings = kb.settings.model_copy(update=changed)
     holding = Holding(create_app(kb))
     with served(holding) as partner.service:
         yield holding
     partner.service = former
-    kb.close()
 
 
 @pytest.fixture(scope="module")
-def service(site: tuple[Site, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holding]:
+def service(site: tuple[Site, str], evidence: KnowledgeBase) -> Iterator[Holding]:
     """The service, which answers as many questions as a test asks."""
-    with _service(tmp_path_factory.mktemp("snippet"), site, rate_anonymous=100_000) as holding:
+    with _service(evidence, site, 100_000) as holding:
         yield holding
 
 
@@ -371,11 +382,11 @@ def test_without_javascript_the_form_leads_to_the_service(
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(
-    browser: Browser, site: tuple[Site, str], tmp_path: Path
+    browser: Browser, site: tuple[Site, str], evidence: KnowledgeBase
 ) -> None:
     """The service's own refusal, in the visitor's words."""
     with (
-        _service(tmp_path, site, rate_anonymous=1),
+        _service(evidence, site, 1),
         browser.new_context() as context,
     ):
         visit = Visit(context.new_page(), site[1])

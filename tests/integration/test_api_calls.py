@@ -80,7 +80,11 @@ def _calls() -> list[Any]:
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase]:
     """A base with a call of each status, and one for the coalition alone."""
-    values: dict[str, Any] = {"home": tmp_path_factory.mktemp("api-calls"), "workers": 1}
+    values: dict[str, Any] = {
+        "home": tmp_path_factory.mktemp("api-calls"),
+        "workers": 1,
+        "rate_anonymous": 10**6,
+    }
     opened = open_knowledge_base(Settings(**values), clock=TickingClock(), encoder=HashingEncoder())
     take(opened, _calls())
     hidden = made(HIDDEN, title="Hidden rivers", deadlines=(brussels("2026-06-01"),))
