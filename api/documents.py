@@ -47,7 +47,10 @@ def list_documents(
     kb: OpenKnowledgeBase,
     reply: Reply,
     audit: Audited,
-    cursor: Annotated[str, Query(max_length=200, description="`next` of the page before.")] = "",
+    cursor: Annotated[
+        str,
+        Query(max_length=200, pattern=r"^[^\x00-\x1f]*$", description="`next` of the page before."),
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="How many at most.")] = 50,
     fields: Fields = None,
 ) -> Response:

@@ -20,7 +20,16 @@ from kb.calls.mail import (
     public_address,
 )
 from kb.calls.query import CallQuery
-from kb.calls.searches import MAX_NAME, NewSearch, ask_address, create, resolve, revoke
+from kb.calls.searches import (
+    MAX_NAME,
+    MAX_OPEN_SEARCHES,
+    MAX_SEARCHES,
+    NewSearch,
+    ask_address,
+    create,
+    resolve,
+    revoke,
+)
 from kb.client.models import CreatedSearch
 from kb.errors import NotFoundError, StoreError, UsageError
 from kb.model import Access, Visibility
@@ -119,6 +128,7 @@ def save_search(
         ),
         now,
         CallRecords(kb.engine).newest_news(),
+        MAX_OPEN_SEARCHES if caller.key is None else MAX_SEARCHES,
     )
     if asked.email and post is not None:
         # After the answer, whose time would tell whether there was anything to send.

@@ -48,8 +48,7 @@ class Replies:
         """
         shown = selected(body, fields, model)
         stable = {name: value for name, value in shown.items() if name not in _VOLATILE}
-        # Weak: replies of one tag say the same, but may tell of another time taken.
-        return self.tagged(_bytes(shown), _bytes(stable), "application/json", headers, weak=True)
+        return self.tagged(_bytes(shown), _bytes(stable), "application/json", headers)
 
     def tagged(
         self,
@@ -57,13 +56,11 @@ class Replies:
         stable: bytes,
         media_type: str,
         headers: Mapping[str, str] | None = None,
-        *,
-        weak: bool = False,
     ) -> Response:
         """Reply with content under a tag made of what of it is ``stable``."""
         mark = f'"{hashlib.sha256(stable).hexdigest()[:32]}"'
-        tag = f"W/{mark}" if weak else mark
-        said = {**(headers or {}), "ETag": tag, "Vary": VARY}
+        # Weak: replies of one tag say the same, but may tell of another time taken, or be packed.
+        said = {**(headers or {}), "ETag": f"W/{mark}", "Vary": VARY}
         if _names(self._known, mark):
             return Response(status_code=304, headers=said)
         return Response(content, media_type=media_type, headers=said)

@@ -92,8 +92,8 @@ async def search_batch(
     """Search for up to 100 queries at once, which takes less time than one by one.
 
     Each is asked for as in `GET /v1/search`, finds the same, and counts as one request; together
-    they may have 64 KiB. A query that can't be understood, as one of blanks, has its problem in its
-    place, and the others their results.
+    they may have 512 KiB. A query that can't be understood, as one of blanks, has its problem in
+    its place, and the others their results.
     """
     await charge(request, len(asked.queries))
     started = time.perf_counter()

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 # A response that its client has not taken after so many seconds is not work any more: it waits for
 # the client, and others may have the turn. Else four slow downloads would hold up everybody.
 SLOW_SECONDS: Final = 1.0
-# Streams that wait for news most of the time; the work that they tell of has turns of its own.
-_OPEN_ENDED: Final = {("GET", "/mcp"), ("GET", "/mcp/")}
 _RETRY_AFTER: Final = 5
 
 
@@ -149,7 +147,7 @@ class Turns:
         self._app = app
         self._queue = Queue(at_once, waiting)
         self._seconds = seconds
-        self._exempt = exempt | _OPEN_ENDED
+        self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -56,15 +56,12 @@ def restore(settings: Settings, file: Path, tell: Tell, *, replace: bool = False
         for _ in archive.members(read.add):
             pass  # compared, which is all that is wanted of it now
         _refuse_too_large(settings.home, manifest)
-        with (
-            writer_lock(settings.lock),
-            keeping_lock(settings.keeping_lock),
-            _alone(settings.home / DATABASE),
-        ):
+        with writer_lock(settings.lock), keeping_lock(settings.keeping_lock):
             # Both again, since another process may have been here meanwhile.
             refuse_half_restored(settings.home)
             _refuse_held(settings.home, replace=replace)
-            _put_in_place(settings.home, archive, read)
+            with _alone(settings.home / DATABASE):
+                _put_in_place(settings.home, archive, read)
     return manifest.about
 
 
@@ -160,15 +157,20 @@ def _alone(database: Path) -> Iterator[None]:
 
     SQLite leaves its log mode only for the last connection, and lets nobody in beside an exclusive
     one: a service that is running is noticed, and one that is being started waits, then gives up.
+    Should it have its turn after all, SQLite sees that the file was moved away and writes nothing;
+    but in an empty file it does not look, and would write into a log beside the new base.
 
     Raises:
         StoreError: Another process has it open.
     """
     is_new = not database.exists()
     connection = sqlite3.connect(database, timeout=0, isolation_level=None)
+    opened = database.stat().st_ino
     try:
         try:
             connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+            if not database.stat().st_size:
+                connection.execute("PRAGMA user_version=1")  # writes the first page
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
             code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to it
@@ -182,7 +184,7 @@ def _alone(database: Path) -> Iterator[None]:
         yield
     finally:
         connection.close()
-        if is_new and database.exists() and not database.stat().st_size:
+        if is_new and database.exists() and database.stat().st_ino == opened:
             database.unlink()
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from leaking import as_json
 from leaking_asks import Ask, called
 
-from kb.model import FULL_ACCESS
+from kb.calls.telling import MEDIA_TYPES
+from kb.model import FULL_ACCESS, CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,12 +139,29 @@ class Numbers:
         return _filled({**counted, "status": states})
 
     def _files(self, caller: Caller, seen: Seen, query: tuple[tuple[str, str], ...]) -> None:
-        ask = _get("/v1/calls.jsonl", query)
+        """Files hold the calls that may be seen, and of their history what may be."""
+        statuses = [("status", each.value) for each in CallStatus]
+        for form in MEDIA_TYPES:
+            self._file(caller, f"/v1/calls.{form}", "/v1/calls.{form}", statuses)
+        for saved in self._watch.saved:
+            for form in ("ics", "atom"):
+                at = f"/v1/feeds/{saved.secret}/calls.{form}"
+                self._file(caller, at, "/v1/feeds/{secret}/calls.{form}")
+        lines = self._file(caller, "/v1/calls.jsonl", "/v1/calls.{form}", query).splitlines()
+        found = [hit["document_id"] for hit in self._visible_calls(seen, query)]
+        told = [json.loads(line)["document_id"] for line in lines]
+        self._same("lines of calls.jsonl", told, found)
+
+    def _file(
+        self, caller: Caller, path: str, name: str, query: Iterable[tuple[str, str]] = ()
+    ) -> str:
+        ask = replace(_get(path, query), name=f"GET {name}")
+        if name.startswith("/v1/feeds/"):
+            ask = replace(ask, named={"secret": path.split("/")[3]})
         response = self._service.send(ask, caller).response
         self._watch.look(ask, caller, response)
-        lines = [json.loads(line)["document_id"] for line in response.text.splitlines()]
-        found = [hit["document_id"] for hit in self._visible_calls(seen, query)]
-        self._same("lines of calls.jsonl", lines, found)
+        assert response.status_code == 200, response.text
+        return response.text
 
     def _search(self, caller: Caller, seen: Seen, words: str) -> None:
         """What is found is what staff find, without what may not be seen; so is a shorter list."""

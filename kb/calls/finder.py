@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -256,7 +257,8 @@ class CallFinder:
         passages = [entry.hit for entry in entries if entry.hit is not None]
         why: dict[str, tuple[Citation, ...]] = {}
         if passages:
-            why = cite_hits(self._record, Why(asked.query, view.index.rarity), passages)
+            rarity = partial(view.index.rarity, access=access)
+            why = cite_hits(self._record, Why(asked.query, rarity), passages)
         hits: list[CallHit] = []
         for entry in entries:
             document = found.documents.get(entry.document_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kb.calls.detail import cited_facts
@@ -102,7 +103,7 @@ def match(  # noqa: PLR0913 -- keywords, after what is matched with what
             # A call that says it is not for such as these goes behind all that do not say so.
             key=lambda key: (_ruled_out(documents[key].call, profile), -ranked[key].score, key),
         )
-        rarity = view.index.rarity
+        rarity = partial(view.index.rarity, access=access)
         matches: list[Match] = []
         for key in order[:limit]:
             document = documents[key]

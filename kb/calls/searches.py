@@ -25,6 +25,8 @@ SECRET_PREFIX = "oms_"  # noqa: S105 -- what secrets begin with, so that scanner
 LANGUAGES = ("fr", "en")
 MAX_NAME = 200
 MAX_SEARCHES = 10_000
+# From here on only who has a key, or the machine, may save more: nobody fills it for all.
+MAX_OPEN_SEARCHES = 5_000
 QUESTIONS_A_DAY = 3
 UNCONFIRMED_DAYS = timedelta(days=7)
 _MAX_QUERY = 8_000  # characters of JSON
@@ -49,7 +51,11 @@ class NewSearch:
 
 
 def create(
-    record: SearchesRecord, new: NewSearch, now: datetime, newest_news: int
+    record: SearchesRecord,
+    new: NewSearch,
+    now: datetime,
+    newest_news: int,
+    most: int = MAX_SEARCHES,
 ) -> tuple[SavedSearch, str]:
     """Keep a search; returns it with its secret, which nobody can show again.
 
@@ -80,11 +86,10 @@ def create(
         collections=new.collections,
         key_name=new.key_name,
     )
-    kept = record.add(search, secret, MAX_SEARCHES)
+    kept = record.add(search, secret, most)
     if kept is None:
         raise UsageError(
-            f"No more than {MAX_SEARCHES} searches can be saved here. `kb searches delete` makes "
-            "room."
+            f"No more than {most} searches can be saved here. `kb searches delete` makes room."
         )
     if address:
         record.give_address(kept.id, address, now, QUESTIONS_A_DAY)

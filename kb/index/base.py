@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kb.analysis import SparseTerms
-    from kb.model import Document, Filters, Passage, Visibility
+    from kb.model import Access, Document, Filters, Passage, Visibility
 
 # A search asks for the passages of each language apart; no base of ours holds more than these.
 MAX_LANGUAGES = 50
@@ -83,10 +83,12 @@ class IndexReader(Protocol):
         """The best passages by BM25, best first; only those ``among`` if given."""
         ...
 
-    def rarity(self, terms: SparseTerms) -> dict[int, float]:
+    def rarity(self, terms: SparseTerms, access: Access) -> dict[int, float]:
         """The inverse document frequency of each term, by its number; a rare word weighs more.
 
         ``ln((N - n + 0.5) / (n + 0.5) + 1)`` for ``n`` of ``N`` passages, as the engine applies it.
+        A term that only hidden passages hold is as rare as one that is nowhere, and so not told
+        from it.
         """
         ...
 

@@ -53,6 +53,7 @@ from kb.index.conditions import (
     condition,
 )
 from kb.index.payload import DATES, DENSE, KEYWORDS, NUMBERS, SPARSE, payload
+from kb.model import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from kb.analysis import SparseTerms
     from kb.index.base import Order, Point
     from kb.index.conditions import Condition
-    from kb.model import Filters, Visibility
+    from kb.model import Access, Visibility
 
 # Passages up to which the dense leg compares all of them.
 EXACT_UP_TO = 20_000
@@ -249,7 +250,7 @@ class EdgeReader:
         sparse = SparseVector(indices=list(terms.indices), values=list(terms.values))
         return self._query(Query.Nearest(sparse, using=SPARSE), filters, limit, among)
 
-    def rarity(self, terms: SparseTerms) -> dict[int, float]:
+    def rarity(self, terms: SparseTerms, access: Access) -> dict[int, float]:
         """The inverse document frequency of each term, by its number.
 
         The engine does not tell it, so each term is asked for alone: the best passage's score over
@@ -257,10 +258,12 @@ class EdgeReader:
         """
         if not terms.indices:
             return {}
+        seen = _filter(Filters(access))
         requests = [
             QueryRequest(
                 limit=1,
                 query=Query.Nearest(SparseVector(indices=[number], values=[1.0]), using=SPARSE),
+                filter=seen,
                 with_vector=[SPARSE],
             )
             for number in terms.indices

@@ -23,6 +23,7 @@ from kb.index.conditions import (
     condition,
 )
 from kb.index.payload import DATES, DENSE, KEYWORDS, NUMBERS, SPARSE, payload
+from kb.model import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from kb.analysis import SparseTerms
     from kb.index.base import Order, Point
     from kb.index.conditions import Condition
-    from kb.model import Filters, Visibility
+    from kb.model import Access, Visibility
 
 _BATCH = 1000
 
@@ -173,17 +174,19 @@ class ServerReader:
             return []
         return self._query(_sparse(terms), SPARSE, filters, limit, among)
 
-    def rarity(self, terms: SparseTerms) -> dict[int, float]:
+    def rarity(self, terms: SparseTerms, access: Access) -> dict[int, float]:
         """The inverse document frequency of each term, by its number.
 
         As on Edge: the best passage's score for the term alone over its stored weight.
         """
         if not terms.indices:
             return {}
+        seen = _filter(Filters(access))
         requests = [
             models.QueryRequest(
                 query=models.SparseVector(indices=[number], values=[1.0]),
                 using=SPARSE,
+                filter=seen,
                 limit=1,
                 with_vector=[SPARSE],
             )

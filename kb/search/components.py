@@ -206,14 +206,16 @@ class Fuser:
                 by_term.update(as_mapping(found))
             weight = 1.0
             if self._covered is not None:
-                weight = self._covered * _coverage(view.index, terms, by_term)
+                weight = self._covered * _coverage(view.index, terms, by_term, filters.access)
             legs[language] = Legs(by_dense, by_term, weight)
         return {"ranked": Handed(fuse(legs, self._dense_weight))}
 
 
-def _coverage(index: IndexReader, terms: SparseTerms, by_term: Mapping[str, float]) -> float:
+def _coverage(
+    index: IndexReader, terms: SparseTerms, by_term: Mapping[str, float], access: Access
+) -> float:
     """How much of a question's words the best passage holds, rare ones first: 0 to 1."""
-    rare = index.rarity(terms)
+    rare = index.rarity(terms, access)
     asked = sum(
         weight * rare[number] for number, weight in zip(terms.indices, terms.values, strict=True)
     )
@@ -314,7 +316,8 @@ class Answerer:
 
         def rarity(numbers: Collection[int]) -> dict[int, float]:
             ordered = tuple(sorted(numbers))
-            return index.rarity(SparseTerms(ordered, (1.0,) * len(ordered)))
+            told = SparseTerms(ordered, (1.0,) * len(ordered))
+            return index.rarity(told, query.filters.access)
 
         sought = Sought(
             query.text,

@@ -26,7 +26,7 @@ from kb.analysis import (
 )
 from kb.calls.status import usable_deadlines
 from kb.errors import StoreError
-from kb.index.base import Order, Placed, Point
+from kb.index.base import Order, Placed, Point, unseen_rarity
 from kb.index.edge import EdgeIndex
 from kb.index.server import ServerIndex
 from kb.model import (
@@ -300,7 +300,7 @@ def test_a_query_without_terms_finds_nothing_by_words(reader: IndexReader) -> No
     """No terms: no lexical candidates and no rarity."""
     empty = SparseTerms((), ())
     assert reader.lexical(empty, ALL, 10) == []
-    assert reader.rarity(empty) == {}
+    assert reader.rarity(empty, FULL_ACCESS) == {}
 
 
 def test_rarity_is_the_inverse_document_frequency(reader: IndexReader) -> None:
@@ -308,7 +308,19 @@ def test_rarity_is_the_inverse_document_frequency(reader: IndexReader) -> None:
     words = [terms(word, "en")[0] for word in ("workshop", "ladder", "budget", "zeppelin")]
     sparse = _sparse(dict.fromkeys((term_number(word) for word in words), 1.0))
     expected = {term_number(word): idf(word) for word in words}
-    assert reader.rarity(sparse) == pytest.approx(expected, rel=1e-3)
+    assert reader.rarity(sparse, FULL_ACCESS) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_word_of_hidden_passages_alone_is_as_rare_as_one_that_is_nowhere(
+    reader: IndexReader,
+) -> None:
+    """Else the confidence of an answer would tell whether a name stands in them."""
+    hidden, nowhere, shown = (
+        term_number(terms(word, "en")[0]) for word in ("budget", "zeppelin", "ladder")
+    )
+    told = reader.rarity(_sparse(dict.fromkeys((hidden, nowhere, shown), 1.0)), PUBLIC_ACCESS)
+    assert told[hidden] == told[nowhere] == unseen_rarity(len(TEXTS))
+    assert told[shown] == pytest.approx(idf(terms("ladder", "en")[0]), rel=1e-3)
 
 
 def test_ids_and_count_are_everything_written(reader: IndexReader) -> None:
@@ -367,7 +379,8 @@ def test_erase_takes_a_document_out_of_a_kept_generation(
     assert both_legs(reader, ALL) == set(TEXTS) - {"minutes"}
     number = term_number(terms("budget", "en")[0])
     unseen = math.log((len(TEXTS) - 1 + 0.5) / 0.5 + 1)
-    assert reader.rarity(_sparse({number: 1.0}))[number] == pytest.approx(unseen, rel=1e-3)
+    rare = reader.rarity(_sparse({number: 1.0}), FULL_ACCESS)
+    assert rare[number] == pytest.approx(unseen, rel=1e-3)
     reader.close()
 
 

@@ -101,7 +101,8 @@ def test_a_file_that_is_known_is_not_sent_again(client: TestClient, form: str) -
     assert first.status_code == 200
     assert "private" in first.headers["cache-control"]
     tag = first.headers["etag"]
-    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+    assert tag.startswith('W/"')  # a strong one would be another for each packing
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}'):
         again = client.get(f"/v1/calls.{form}", headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get(f"/v1/calls.{form}", headers={"If-None-Match": '"x"'}).status_code == 200

@@ -6,7 +6,9 @@ import errno
 import io
 import os
 import shutil
+import sqlite3
 import tarfile
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +252,29 @@ def test_nobody_opens_a_base_that_is_being_replaced(
     assert "locked" in errors[0]
     assert "under way or was cut off" in errors[-1]
     assert_sound(other)
+
+
+def test_who_opened_the_place_of_a_new_base_writes_nothing_into_it(
+    winch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that was started just before the base came has the file that gave way."""
+    home, rename = tmp_path / "home", os.rename
+    waiting: list[sqlite3.Connection] = []
+
+    def renamed(old: Any, new: Any) -> None:
+        if not waiting:
+            waiting.append(sqlite3.connect(home / "record.db"))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    restored(winch, home)
+    monkeypatch.undo()
+    with closing(waiting[0]) as late, suppress(sqlite3.OperationalError):
+        late.execute("PRAGMA journal_mode=WAL")
+        late.execute("CREATE TABLE others (name TEXT)")
+        late.commit()
+    assert titles(home) == ["Winch"]
+    assert_sound(home)
 
 
 def test_a_damaged_base_is_replaced_and_not_backed_up(

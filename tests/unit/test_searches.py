@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from kb.calls import searches as domain
 from kb.calls.mail import mail_address, make_mailer, one_line, public_address, smtp_server
 from kb.calls.query import CallQuery
 from kb.calls.searches import NewSearch, create, named, resolve, revoke
@@ -125,18 +124,19 @@ def test_a_name_is_kept_on_one_line(record: SearchesRecord) -> None:
     assert [search.name for search in record.listed()] == ["Climat Bcc: somebody@example.org"]
 
 
-def test_so_many_searches_are_kept_and_no_more(
-    record: SearchesRecord, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The limit is told; deleting one makes room."""
-    monkeypatch.setattr(domain, "MAX_SEARCHES", 2)
+def test_so_many_searches_are_kept_and_no_more(record: SearchesRecord) -> None:
+    """The limit is told; who may save more than others still can; deleting one makes room."""
     first, _ = _made(record)
     _made(record)
+    new = NewSearch("Climat", QUERY)
     with pytest.raises(UsageError, match="No more than 2 searches"):
-        _made(record)
+        create(record, new, NOW, 7, 2)
+    create(record, new, NOW, 7, 3)
     record.delete(first)
-    _made(record)
-    assert len(record.listed()) == 2
+    with pytest.raises(UsageError, match="No more than 2 searches"):
+        create(record, new, NOW, 7, 2)
+    create(record, new, NOW, 7, 3)
+    assert len(record.listed()) == 3
 
 
 def test_a_search_is_named_by_name_or_number(record: SearchesRecord) -> None:

@@ -390,9 +390,9 @@ def test_a_client_that_does_not_take_its_response_keeps_no_turn() -> None:
         ("GET", "/readyz", True),
         ("GET", "/metrics", True),
         ("GET", "/static/docs.js", True),
-        ("GET", "/mcp", True),
         ("POST", "/v1/documents", True),
         ("POST", "/mcp", False),
+        ("GET", "/mcp", False),
         ("GET", "/v1/documents", False),
     ],
 )
