@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Base
-    from schemathesis.engine.recorder import ScenarioRecorder
+    from schemathesis.engine.recorder import CheckFailureInfo, ScenarioRecorder
 
 EXAMPLES = int(os.environ.get("KB_SCHEMATHESIS_EXAMPLES", "25"))
 SECONDS = 720
@@ -73,9 +73,7 @@ def test_everything_is_as_the_document_says(
             "generation": {"max-examples": EXAMPLES, "deterministic": True, "database": "none"},
         }
     )
-    schema = schemathesis.openapi.from_asgi(
-        "/openapi.json", create_app(evidence.kb), config=config
-    )
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(evidence.kb), config=config)
     seen = Seen()
     try:
         for event in from_schema(schema).execute():
@@ -83,7 +81,8 @@ def test_everything_is_as_the_document_says(
     finally:
         asgi.shutdown_lifespans()
     with capsys.disabled():
-        sys.stdout.write(f"\n{role or 'anonymous'}: {seen.cases} cases, {seen.checks.total()} checks\n")
+        who = role or "anonymous"
+        sys.stdout.write(f"\n{who}: {seen.cases} cases, {seen.checks.total()} checks\n")
     assert not seen.failures, "\n\n".join(seen.failures.values())
     assert seen.cases > EXAMPLES
 
@@ -107,10 +106,12 @@ class Seen:
     def _scenario(self, recorder: ScenarioRecorder) -> None:
         self.cases += len(recorder.cases)
         for case_id, checks in recorder.checks.items():
+            label = recorder.cases[case_id].value.operation.label
             for check in checks:
                 self.checks[check.name] += 1
                 if check.failure_info is not None:
-                    failure = check.failure_info.failure
-                    case = recorder.cases[case_id].value
-                    told = f"{check.name}: {case.operation.label}\n{failure.title}: {failure.message}\n{check.failure_info.code_sample}"
-                    self.failures.setdefault(f"{check.name} {case.operation.label} {failure.title}", told)
+                    self._failed(f"{check.name}: {label}", check.failure_info)
+
+    def _failed(self, what: str, info: CheckFailureInfo) -> None:
+        told = f"{what}\n{info.failure.title}: {info.failure.message}\n{info.code_sample[:2000]}"
+        self.failures.setdefault(f"{what} {info.failure.title}", told)
