@@ -1,11 +1,10 @@
 """The shapes of requests for calls; see ``api.schemas``."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import Selecting
+from api.schemas import COUNTED, Day, Selecting
 from kb.calls.dates import FIRST_DAY, LAST_DAY
 from kb.calls.profile import MAX_AIMS, MAX_DESCRIPTION, Profile
 from kb.calls.profile import MAX_MONEY as MAX_OWN_MONEY
@@ -35,7 +34,7 @@ __all__ = [
 Value = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Values = Annotated[list[Value], Field(max_length=MAX_VALUES)]
 Words = Literal["fr", "en"]
-Money = Annotated[int, Field(ge=0, le=MAX_OWN_MONEY)]
+Money = Annotated[int, Field(ge=0, le=MAX_OWN_MONEY), COUNTED]
 
 
 class CallNarrowing(BaseModel):
@@ -66,8 +65,8 @@ class CallNarrowing(BaseModel):
         examples=[["FR"]],
     )
     theme: Values = Field([], description="A theme, as the facets name it.")
-    deadline_after: date | None = Field(None, description="With a deadline on this day or later.")
-    deadline_before: date | None = Field(None, description="With a deadline on it or before.")
+    deadline_after: Day | None = Field(None, description="With a deadline on this day or later.")
+    deadline_before: Day | None = Field(None, description="With a deadline on it or before.")
     budget_min: int | None = Field(
         None, ge=0, le=MAX_MONEY, description="At least so many euros; the unknown are included."
     )
@@ -92,7 +91,7 @@ class Told(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     language: Words = Field("fr", description="Of reasons and headings.")
-    as_of: date | None = Field(
+    as_of: Day | None = Field(
         None,
         description=f"Status as on this day at noon in Brussels, from {FIRST_DAY} to {LAST_DAY}.",
     )
@@ -145,13 +144,13 @@ class MatchRequest(BaseModel):
     grant_min_eur: Money | None = Field(None, description="The smallest grant worth the work.")
     grant_max_eur: Money | None = Field(None, description="The largest grant it could carry.")
     partners: list[Annotated[str, Field(max_length=500)]] = Field([], max_length=50)
-    partners_count: Annotated[int, Field(ge=0, le=1000)] | None = None
+    partners_count: Annotated[int, Field(ge=0, le=1000), COUNTED] | None = None
     languages: list[Annotated[str, Field(pattern="^[a-z]{2}$")]] = Field([], max_length=30)
     status: Values = Field(
         ["open", "forthcoming", "rolling"], description="As for `/v1/calls`; empty: all."
     )
-    limit: int = Field(10, ge=1, le=50)
-    as_of: date | None = Field(None, description="As for `/v1/calls`.")
+    limit: Annotated[int, Field(ge=1, le=50), COUNTED] = 10
+    as_of: Day | None = Field(None, description="As for `/v1/calls`.")
     language: Words = Field("fr", description="Of what is stated; quotes stay as they are.")
 
     def profile(self) -> Profile:

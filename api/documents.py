@@ -126,7 +126,7 @@ def show_page(
         200: {
             "description": "The file as it was ingested, to be saved.",
             "content": {
-                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+                "*/*": {"schema": {"type": "string", "format": "binary"}}  # the file's own
             },
         },
         **problems(404, 422),

@@ -1,6 +1,5 @@
 """Feedback from everyone; for staff what was said, what is missing, and who asked what."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
@@ -10,6 +9,7 @@ from api import feedback_schemas as schemas
 from api.access import STAFF, CurrentCaller, OpenKnowledgeBase
 from api.openapi import problems
 from api.replies import Reply
+from api.schemas import Day
 from api.selection import Fields
 from kb.audit import chosen, event_json
 from kb.bootstrap import KnowledgeBase
@@ -29,8 +29,8 @@ Cursor = Annotated[
     Query(pattern=r"^[1-9][0-9]{0,17}$", description="`next` of the page before."),
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
-Since = Annotated[date | None, Query(description="On this day or later, in Brussels.")]
-Until = Annotated[date | None, Query(description="On this day or before, in Brussels.")]
+Since = Annotated[Day | None, Query(description="On this day or later, in Brussels.")]
+Until = Annotated[Day | None, Query(description="On this day or before, in Brussels.")]
 
 
 @router.post(

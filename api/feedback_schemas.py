@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas import MAX_QUESTION
+from api.schemas import COUNTED, MAX_QUESTION
 from kb.client import examples
 from kb.client.models import Shape
 from kb.keys import Door, KeyRole
@@ -18,6 +18,7 @@ MAX_QUOTE = 5000
 # No document has as many pages or versions; a database's integers end not far above.
 _MAX_NUMBER = 1_000_000
 
+_Number = Annotated[int, Field(ge=1, le=_MAX_NUMBER), COUNTED]
 _WORDS = r"\S"
 _REQUEST_ID = "0f8e6a2c4b7d4f1e9c3a5b6d7e8f9a0b"
 _HASHED = "Null where the service keeps questions as hashes alone (`KB_AUDIT_QUERIES=hashed`)."
@@ -29,8 +30,8 @@ class CitedIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     document_id: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-    version: int = Field(ge=1, le=_MAX_NUMBER)
-    page: int = Field(ge=1, le=_MAX_NUMBER, description="Its page, or section without pages.")
+    version: _Number
+    page: _Number = Field(description="Its page, or section without pages.")
     quote: str | None = Field(None, max_length=MAX_QUOTE, description="The words that were quoted.")
 
 

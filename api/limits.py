@@ -240,11 +240,19 @@ def json_depth(body: bytes) -> int:
 def _wrong_json(scope: Scope, body: bytes) -> ProblemResponse | None:
     # Python reads JSON in UTF-16 and UTF-32 too, in which a byte may look like a quote and is
     # none; both have NULs, and JSON in UTF-8 has none (RFC 8259).
-    if b"\0" in body:
+    if b"\0" in body or not _is_utf8(body):
         return _not_understood(scope, "The body must be JSON in UTF-8.")
     if json_depth(body) > MAX_DEPTH:
         return _not_understood(scope, f"The body is nested deeper than {MAX_DEPTH} levels.")
     return None
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_whole_staff(scope: Scope) -> bool:

@@ -4,11 +4,13 @@ Responses are made by ``kb.shapes``, the same for every door. The models describ
 other fields, so that the tests find where the two have drifted apart.
 """
 
+import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -35,13 +37,16 @@ from kb.client.models import (
 from kb.model import Access, Filters, Kind
 
 __all__ = [
+    "COUNTED",
     "MAX_BATCH",
     "MAX_QUESTION",
     "MAX_TOP_K",
     "Answer",
     "AnswerRequest",
+    "BatchQuery",
     "BatchRequest",
     "BatchResult",
+    "Day",
     "DocumentDetail",
     "DocumentList",
     "EndEvent",
@@ -66,9 +71,32 @@ MAX_TOP_K = 100
 MAX_BATCH = 100
 
 _MAX_NAME = 200
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
+
+def _written(value: Any) -> Any:
+    """A day as it is written: a number would be taken for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise PydanticCustomError("day", "Input should be a day, written as YYYY-MM-DD")
+
+
+def _counted(value: Any) -> Any:
+    """A number of JSON: neither a text with digits nor a truth."""
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+# That one of blanks is none the engine says, in better words than a pattern's.
+Question = Annotated[
+    str, Field(min_length=1, max_length=MAX_QUESTION, json_schema_extra={"pattern": r"\S"})
+]
 Name = Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]
+Day = Annotated[date, BeforeValidator(_written)]
+# Of numbers in a body: in an address each is a text. It stands after what limits the number, which
+# the document would lack otherwise.
+COUNTED = BeforeValidator(_counted)
 
 
 class Narrowing(BaseModel):
@@ -84,10 +112,10 @@ class Narrowing(BaseModel):
     issuer: Name | None = Field(
         None, description="Only documents of this issuer.", examples=["Opération Milliard"]
     )
-    since: date | None = Field(
+    since: Day | None = Field(
         None, description="Only documents published on this day or later.", examples=["2026-01-01"]
     )
-    until: date | None = Field(
+    until: Day | None = Field(
         None, description="Only documents published on this day or before.", examples=["2028-12-31"]
     )
 
@@ -141,6 +169,21 @@ class SearchParameters(Narrowing, Selecting):
         return found
 
 
+class BatchQuery(Narrowing, Selecting):
+    """One of several searches."""
+
+    # A blank one has its problem in its place, and does not spoil the others.
+    query: str = Field(
+        min_length=1,
+        max_length=MAX_QUESTION,
+        description="Words or a question, in French or English.",
+        examples=["garantie en fonds propres"],
+    )
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K), COUNTED] = Field(
+        10, description="How many passages at most."
+    )
+
+
 class BatchRequest(BaseModel):
     """Several searches."""
 
@@ -157,7 +200,7 @@ class BatchRequest(BaseModel):
         }
     )
 
-    queries: list[SearchParameters] = Field(min_length=1, max_length=MAX_BATCH)
+    queries: list[BatchQuery] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class AnswerRequest(Narrowing):

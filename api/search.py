@@ -100,7 +100,7 @@ async def search_batch(
     engine = await search_engine(kb)
     async with until_left(request.receive):
         found = await engine.search_batch_async(
-            [Search(each.query or "", each.filters(access), each.top_k) for each in asked.queries]
+            [Search(each.query, each.filters(access), each.top_k) for each in asked.queries]
         )
     took = round((time.perf_counter() - started) * 1000, 1)
     for each, result in zip(asked.queries, found, strict=True):

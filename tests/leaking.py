@@ -65,6 +65,11 @@ class Caller:
     key: str = ""
 
     @property
+    def brings_key(self) -> bool:
+        """Whether every request brings a key."""
+        return bool(self.headers.keys() & {"authorization", "x-api-key"})
+
+    @property
     def is_whole_staff(self) -> bool:
         """Whether they see everything."""
         return self.role is KeyRole.STAFF and self.access.collections is None and not self.refused

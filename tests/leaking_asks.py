@@ -68,7 +68,10 @@ _WRONG: Final = ("", "-1", "0", "x", "99999999999", "null", "é", "a" * 2001)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the OpenAPI document; ``reach`` is whom it answers."""
+    """One operation of the OpenAPI document; ``reach`` is whom it answers.
+
+    ``fields`` are the members of its response, ``gives`` the media types that it may have.
+    """
 
     method: str
     path: str
@@ -77,6 +80,7 @@ class Operation:
     media_type: str = ""
     body: Any = None
     fields: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -144,6 +148,8 @@ class Interface:
                     query += pairs(name, value)
                 else:
                     headers[name] = header_value(value)
+        if len(operation.gives) > 1:
+            headers["accept"] = chance.choice(operation.gives)
         body = b""
         if operation.media_type:
             value = drawing.of(operation.body, "body")
@@ -175,11 +181,11 @@ class Interface:
             media_type,
             content[media_type]["schema"] if media_type else None,
             tuple(self._members(told)),
+            tuple(_success(told)),
         )
 
     def _members(self, told: dict[str, Any]) -> list[str]:
-        success = next(s for status, s in told["responses"].items() if status.startswith("2"))
-        schema = success.get("content", {}).get("application/json", {}).get("schema", {})
+        schema = _success(told).get("application/json", {}).get("schema", {})
         reference = schema.get("$ref", "").rpartition("/")[2]
         found = self._document["components"]["schemas"].get(reference, {})
         return list(found.get("properties", ()))
@@ -427,6 +433,13 @@ def decoded_cursor(text: str) -> str:
         return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
     except ValueError:
         return text
+
+
+def _success(told: dict[str, Any]) -> dict[str, Any]:
+    """What an operation gives where it succeeds, by media type."""
+    success = next(s for status, s in told["responses"].items() if status.startswith("2"))
+    content: dict[str, Any] = success.get("content", {})
+    return content
 
 
 def _choices(schema: dict[str, Any]) -> list[dict[str, Any]]:

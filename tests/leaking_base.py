@@ -22,7 +22,7 @@ from ingest.report import Outcome
 from kb import maintenance
 from kb.calls.dates import BRUSSELS
 from kb.errors import UnreadableError
-from kb.model import FULL_ACCESS, Applicant, Kind, Link, Metadata, Visibility
+from kb.model import FULL_ACCESS, Applicant, DeadlineModel, Kind, Link, Metadata, Visibility
 
 if TYPE_CHECKING:
     import random
@@ -85,6 +85,10 @@ class Markers:
             if not moments(found) & self._used:
                 self._used |= moments(found)
                 return found
+
+    def moments(self) -> list[datetime]:
+        """One to three moments."""
+        return [self.moment() for _ in range(self._chance.randint(1, 3))]
 
     def _new(self, make: Any) -> str:
         while (text := make()) in self._used:
@@ -339,11 +343,11 @@ def text_content(markers: Markers, language: str, work: str = "") -> Content:
 
 
 def call_content(markers: Markers, identifier: str) -> Content:
-    """What a call says; each call has a programme, themes, an amount and a deadline of its own."""
+    """What a call says; each call has a programme, themes, an amount and deadlines of its own."""
     spoken, silent = [markers.word() for _ in range(3)], [markers.word() for _ in range(14)]
     title, programme, programme_id, call_id, call_title, topic_id, action = silent[:7]
     funder, keyword, theme, site, link, told, told_too = silent[7:]
-    amount, deadline = markers.amount(), markers.moment()
+    amount, deadlines = markers.amount(), sorted(markers.moments())
     call = made(
         identifier,
         title=f"{title.title()} {spoken[0]} for ladders",
@@ -355,7 +359,8 @@ def call_content(markers: Markers, identifier: str) -> Content:
         action_types=(f"Action {action}",),
         funder=f"Fund {funder}",
         opens=brussels("2026-02-01"),
-        deadlines=(deadline,),
+        deadlines=tuple(deadlines),
+        deadline_model=DeadlineModel.CUT_OFFS,
         budget=amount,
         applicants=(Applicant.ASSOCIATION,),
         countries=("FR",),
@@ -368,7 +373,7 @@ def call_content(markers: Markers, identifier: str) -> Content:
         f"The fund {spoken[1]} pays for ladders {told} that an association lends to its village.",
         f"The guarantee {spoken[2]} covers the losses {told_too} of the applicants.",
     )
-    numbers = {str(amount), *moments(deadline)}
+    numbers = {str(amount)}.union(*map(moments, deadlines))
     named = found_in(identifier)
     return Content(frozenset((*spoken, *silent, *numbers, *named)), tuple(spoken), lines, call=call)
 

@@ -68,14 +68,14 @@ class Callers:
         self._watch.secret.add(named)
         _, text = self._kb.keys.create(NewKey(named, role, within, expires), self._kb.clock())
         own = frozenset((named, *(within or ())))
-        headers = {"authorization": f"Bearer {text}"}
+        headers = _sent(text, apart=len(self.all) % 2 == 0)
         caller = Caller(kind, role, Access(SEES[role], within), headers, own=own, key=named)
         self.all.append(caller)
         return caller
 
     def sign_in(self, by: Caller, chance: random.Random) -> None:
         """A browser in which somebody signs in with their key."""
-        key = by.headers["authorization"].removeprefix("Bearer ")
+        key = by.headers.get("x-api-key") or by.headers["authorization"].removeprefix("Bearer ")
         ask = Ask("POST /login", "POST", "/login", (), FORM, f"key={key}".encode())
         response = chance.choice(self._services).send(ask, self.anonymous).response
         assert response.status_code == 303, response.text
@@ -129,14 +129,12 @@ class Callers:
 
     def rotate(self, chance: random.Random) -> None:
         """A key gets another text: the old one ends, and searches go on with the name."""
-        caller = chance.choice(
-            [each for each in self.all if "authorization" in each.headers and not each.refused]
-        )
+        caller = chance.choice([each for each in self.all if each.brings_key and not each.refused])
         if caller is self.staff:
             return
         old = replace(caller, headers=dict(caller.headers), refused=True, access=ANYBODY)
         _, text = self._kb.keys.rotate(caller.key, self._kb.clock())
-        caller.headers["authorization"] = f"Bearer {text}"
+        caller.headers = _sent(text, apart="x-api-key" in caller.headers)
         self.all.append(old)
         mine = (each for each in self.all if each.key == caller.key)
         sessions = [each for each in mine if "cookie" in each.headers]
@@ -213,3 +211,8 @@ class Callers:
             else:
                 assert found.response.status_code == 401, f"{told}: {found.response.text[:400]}"
             self._watch.counts.checks["a key or session that has ended"] += 1
+
+
+def _sent(text: str, *, apart: bool) -> dict[str, str]:
+    """A key in one of the two headers that take it."""
+    return {"x-api-key": text} if apart else {"authorization": f"Bearer {text}"}

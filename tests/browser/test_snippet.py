@@ -15,10 +15,12 @@ from conftest import Base
 from fakes import HashingEncoder, TickingClock
 from playwright.sync_api import expect, sync_playwright
 from serving import served
+from sqlalchemy import select, update
 from starlette.responses import Response
 
 from api.app import create_app
 from kb.bootstrap import open_knowledge_base
+from kb.record.schema import versions
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,8 +56,7 @@ files:
   plafond-2013.md: {{title: Plafond de 2013, language: fr, published: 2013-12-18}}
   plafond-2023.md: {{title: Plafond de 2023, language: fr, published: 2023-12-13}}
   rappel.md: {{title: Rappel, language: fr}}
-  phares.txt: {{title: {json.dumps(TITLE)}, issuer: "<b>Bretagne</b>", language: fr,
-               url: "javascript:alert('link')"}}
+  phares.txt: {{title: {json.dumps(TITLE)}, issuer: "<b>Bretagne</b>", language: fr}}
 """
 ASKED = "Que couvre la garantie ?"
 ASKED_IN_ENGLISH = "How many lanterns does the workshop lend?"
@@ -166,6 +167,12 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase
     base.write("rappel.md", "# Rappel", CEILING.format("300 000"))
     report = base.ingest()
     assert report.exit_code == 0, report.as_json()
+    # Ingestion takes no such address any more; a base of before may hold one.
+    with kb.engine.begin() as connection:
+        found = versions.c.title == TITLE
+        details = json.loads(connection.scalar(select(versions.c.details).where(found)) or "{}")
+        told = json.dumps({**details, "url": "javascript:alert('link')"})
+        connection.execute(update(versions).where(found).values(details=told))
     yield kb
     kb.close()
 

@@ -52,6 +52,7 @@ CITATION_KEYS = [
 ANSWER_KEYS = [
     "question",
     "language",
+    "took_ms",
     "status",
     "confidence",
     "sentences",
