@@ -1,6 +1,7 @@
 """Documents, their pages and their originals."""
 
 import logging
+from email.utils import format_datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -10,7 +11,7 @@ from api import schemas
 from api.access import CallerAccess, OpenKnowledgeBase
 from api.audited import Audited
 from api.openapi import problems
-from api.replies import Reply
+from api.replies import VARY, Reply
 from api.selection import Fields
 from kb.audit import of_documents
 from kb.audited import note_named
@@ -137,9 +138,10 @@ def download_original(
     document_id: DocumentId,
     access: CallerAccess,
     kb: OpenKnowledgeBase,
+    reply: Reply,
     audit: Audited,
     version: Version = None,
-) -> FileResponse:
+) -> Response:
     """Download the file that a version was read from.
 
     Browsers save it and never run what it holds: it was made by others.
@@ -150,17 +152,26 @@ def download_original(
     if stored is not None:
         shown = kb.record.document(generation, document_id, access, version)
     note_named(audit, Action.ORIGINAL, shown, document_id, version)
-    if stored is None:
+    if stored is None or shown is None:
         raise _not_found()
     path = kb.settings.originals / stored.path
     if not path.is_file():
         _log.error("The original %s of %s is missing; see `kb doctor`.", path, document_id)
         raise _not_found()
+    headers = {
+        # Not the file's own: a copy that the caller may not see is kept in the same file.
+        "ETag": f'"{path.name[:32]}"',
+        "Last-Modified": format_datetime(shown.ingested, usegmt=True),
+        "Vary": VARY,
+    }
+    if reply.is_known(headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     return FileResponse(
         path,
         # A name that isn't UTF-8 on the disk comes with lone surrogates, which no header can hold.
         filename=stored.name.encode(errors="surrogateescape").decode(errors="replace"),
         headers={
+            **headers,
             # Stated here, since Starlette says of any text that it is UTF-8.
             "Content-Type": stored.media_type,
             "Content-Security-Policy": "sandbox; default-src 'none'",

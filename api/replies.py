@@ -50,6 +50,10 @@ class Replies:
         stable = {name: value for name, value in shown.items() if name not in _VOLATILE}
         return self.tagged(_bytes(shown), _bytes(stable), "application/json", headers)
 
+    def is_known(self, tag: str) -> bool:
+        """Whether the caller has the reply of a tag already."""
+        return _names(self._known, tag.removeprefix("W/"))
+
     def tagged(
         self,
         content: bytes,
@@ -61,7 +65,7 @@ class Replies:
         mark = f'"{hashlib.sha256(stable).hexdigest()[:32]}"'
         # Weak: replies of one tag say the same, but may tell of another time taken, or be packed.
         said = {**(headers or {}), "ETag": f"W/{mark}", "Vary": VARY}
-        if _names(self._known, mark):
+        if self.is_known(mark):
             return Response(status_code=304, headers=said)
         return Response(content, media_type=media_type, headers=said)
 
