@@ -70,11 +70,12 @@ def payload(point: Point) -> dict[str, Any]:
 def _call_values(call: Call) -> dict[str, Any]:
     """What calls are filtered, counted and sorted by.
 
-    Times are seconds since 1970 and hold only deadlines that a new applicant can meet. ``amount``
-    and ``amount_low`` are the budget, or else the largest and the smallest grant. ``appeared`` is
-    when the call opened or was first seen, whichever came first.
+    Times are seconds since 1970 and hold only deadlines that a new applicant can meet, each once:
+    the index gives a short batch where a point repeats a value. ``amount`` and ``amount_low`` are
+    the budget, or else the largest and the smallest grant. ``appeared`` is when the call opened or
+    was first seen, whichever came first.
     """
-    usable = [int(moment.timestamp()) for moment in usable_deadlines(call)]
+    usable = sorted({int(moment.timestamp()) for moment in usable_deadlines(call)})
     appeared = [int(m.timestamp()) for m in (call.opens, call.first_seen) if m is not None]
     values: dict[str, Any] = {
         "programme": call.programme or UNKNOWN,

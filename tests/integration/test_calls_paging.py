@@ -150,6 +150,26 @@ def test_the_order_by_deadline_is_that_of_the_next_one(paged: KnowledgeBase) -> 
     assert places == sorted(places)
 
 
+def test_a_deadline_said_twice_hides_no_call(
+    make_kb: MakeKb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages that close at one moment are one place in the order by deadline."""
+    monkeypatch.setattr(finder, "_BATCH", 5)
+    kb = make_kb()
+    twice = brussels("2026-05-05")
+    take(
+        kb,
+        [
+            made("FIRST", deadlines=(twice, twice, twice)),
+            made("SECOND", deadlines=(brussels("2026-05-06"),)),
+            made("THIRD", deadlines=(brussels("2026-05-07"),)),
+            made("FOURTH", deadlines=(brussels("2026-05-08"),)),
+        ],
+    )
+    page = kb.finder.find(CallQuery(), PUBLIC, NOW)
+    assert names(page.hits) == ["FIRST", "SECOND", "THIRD", "FOURTH"]
+
+
 @pytest.mark.parametrize("values", [{}, {"query": "ladders"}, {"sort": "budget"}])
 def test_a_cursor_goes_on_after_its_call_has_left(make_kb: MakeKb, values: dict[str, Any]) -> None:
     """A call that is removed between two pages takes no other with it."""
