@@ -66,7 +66,9 @@ async def current_caller(request: Request) -> Caller:
     return caller
 
 
-CurrentCaller = Annotated[Caller, Depends(current_caller)]
+# Asked anew wherever it is needed: once the token of a session's form has been checked
+# (``api.login``), whoever asks is somebody else than before.
+CurrentCaller = Annotated[Caller, Depends(current_caller, use_cache=False)]
 
 
 async def caller_access(caller: CurrentCaller) -> Access:
@@ -90,6 +92,19 @@ async def staff_caller(caller: CurrentCaller) -> Caller:
     return caller
 
 
+async def staff_sending(request: Request, caller: CurrentCaller) -> Caller:
+    """Staff who send a form that is read piece by piece.
+
+    Of a session's form the token is still on its way. The route checks it before it takes the file
+    in: ``api.uploads.take_in`` does.
+
+    Raises:
+        NotFoundError: The caller is somebody else.
+    """
+    waiting: Caller | None = getattr(request.state, "form_caller", None)
+    return await staff_caller(waiting or caller)
+
+
 async def staff_or_here(request: Request, caller: CurrentCaller) -> None:
     """Declare that a route answers staff who see everything, and this machine.
 
@@ -111,6 +126,7 @@ _PROXIED = {"forwarded", "via", "x-real-ip"}
 
 CallerAccess = Annotated[Access, Depends(caller_access)]
 StaffCaller = Annotated[Caller, Depends(staff_caller)]
+StaffSending = Annotated[Caller, Depends(staff_sending)]
 OpenKnowledgeBase = Annotated[KnowledgeBase, Depends(knowledge_base)]
 
 
@@ -120,6 +136,7 @@ BY_SECRET = Depends(open_by_secret)
 STAFF_OR_HERE = Depends(staff_or_here)
 _DECLARED = (
     (staff_caller, Reach.STAFF),
+    (staff_sending, Reach.STAFF),
     (staff_or_here, Reach.STAFF),
     (open_by_secret, Reach.BY_ADDRESS),
     (caller_access, Reach.CALLER),

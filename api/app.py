@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -32,7 +31,7 @@ from api.headers import SecurityHeaders
 from api.ingesting import UploadRunner
 from api.limits import AddressLimit, BodyLimit
 from api.mcp.http import mcp_route, running
-from api.mcp.problems import ProblemMessages
+from api.mcp.problems import as_message, is_message
 from api.methods import on_wrong_method
 from api.metrics import metrics
 from api.observing import Observing
@@ -40,7 +39,11 @@ from api.openapi import describe
 from api.problems import add_problem_handlers
 from api.rates import FailedKeys, RateLimits, Rates
 from api.readiness import Readiness
+from api.retelling import Retelling
 from api.turns import Turns
+from api.web import about, ask, reading
+from api.web.errors import as_page, is_page
+from api.web.site import STATIC
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
 from kb.errors import StoreError
 from kb.language import detect
@@ -125,12 +128,13 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     for part in (
         *(search, documents, uploads, following, calls, feedback),
         *(login, problem_kinds, service),
+        *(about, ask, reading),
     ):
         app.include_router(part.router)
     app.mount(
         "/static",
         StaticFiles(
-            directory=Path(__file__).parent / "static",
+            directory=STATIC,
             packages=[("fastapi_swagger", "resources")],
         ),
     )
@@ -163,7 +167,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Rates, limits=limits)
     app.add_middleware(Authentication)
     app.add_middleware(FailedKeys, limits=limits)
-    app.add_middleware(ProblemMessages)
+    app.add_middleware(Retelling, concerns=is_message, tell=as_message)
+    app.add_middleware(Retelling, concerns=is_page, tell=as_page)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)
     app.add_middleware(
         CORSMiddleware,

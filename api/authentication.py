@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LIVENESS: Final = "/healthz"
 CSRF_HEADER: Final = "x-csrf-token"
+CSRF_FIELD: Final = "csrf_token"  # of a form
 _COOKIE: Final = "kb_session"
 _SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 _FORMS: Final = {"application/x-www-form-urlencoded", "multipart/form-data"}

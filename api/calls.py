@@ -217,7 +217,7 @@ def _own_address(kb: KnowledgeBase, request: Request) -> str:
 
 def _page_of(kb: KnowledgeBase, request: Request) -> Callable[[str], str]:
     base = service_address(kb, request)
-    return lambda document_id: f"{base}/v1/documents/{document_id}"
+    return lambda document_id: f"{base}/documents/{document_id}"
 
 
 def _file(

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ConfigDict, Field
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.access import EVERYONE, Caller, CurrentCaller, OpenKnowledgeBase
+from api.access import Caller, CurrentCaller, OpenKnowledgeBase
 from api.authentication import (
+    CSRF_FIELD,
     cookie_name,
     is_cross_site,
     is_secure,
@@ -17,17 +18,16 @@ from api.authentication import (
     session_token,
 )
 from api.openapi import problems
-from api.pages import both, page
 from api.problems import CrossSiteError, CsrfTokenError
+from api.web.site import CurrentSite, Site
 from kb.bootstrap import KnowledgeBase
 from kb.client.models import Shape
 from kb.keys import Door, is_well_formed
 
-# Addresses are relative: the service may stand under a path of a larger site.
 router = APIRouter(tags=["session"])
 
-CSRF_FIELD = "csrf_token"
 _KEY_FIELD = "key"
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Session(Shape):
@@ -78,6 +78,8 @@ async def checked_form(request: Request, caller: CurrentCaller) -> Caller:
 
 
 FormCaller = Annotated[Caller, Depends(checked_form)]
+# Before others that ask who it is: those of a route's decorator come first.
+CHECKED_FORM = Depends(checked_form)
 
 
 @router.get(
@@ -97,18 +99,18 @@ async def session(caller: CurrentCaller) -> JSONResponse:
             "expires": key.expires.isoformat() if key and key.expires else None,
             "csrf_token": caller.csrf,
         },
-        headers={"Cache-Control": "no-store"},
+        headers=_NO_STORE,
     )
 
 
 @router.get("/login", include_in_schema=False)
-async def ask_to_sign_in(caller: CurrentCaller) -> HTMLResponse:
+async def ask_to_sign_in(site: CurrentSite) -> HTMLResponse:
     """Show where to put the key; to who is signed in, how to sign out."""
-    return _page(_signed_in(caller) + _form())
+    return _page(site)
 
 
-@router.post("/login", include_in_schema=False, dependencies=[EVERYONE])
-async def sign_in(request: Request, kb: OpenKnowledgeBase) -> Response:
+@router.post("/login", include_in_schema=False)
+async def sign_in(request: Request, site: CurrentSite, kb: OpenKnowledgeBase) -> Response:
     """Exchange a key for a session, whose token goes into a cookie.
 
     A session that the browser had is ended: none that somebody else set in it goes on. No form
@@ -121,8 +123,8 @@ async def sign_in(request: Request, kb: OpenKnowledgeBase) -> Response:
     token = await run_in_threadpool(_open, kb, text, session_token(request.scope))
     if token is None:
         request.state.failed_key = True
-        return _page(_form(_REFUSED if is_well_formed(text) else _MISTYPED), status=401)
-    response = RedirectResponse("./", 303, headers={"Cache-Control": "no-store"})
+        return _page(site, _fault(site, text), status=401)
+    response = site.redirect("/")
     # Until the browser is closed; the service ends the session after hours.
     response.set_cookie(
         cookie_name(request.scope),
@@ -136,7 +138,9 @@ async def sign_in(request: Request, kb: OpenKnowledgeBase) -> Response:
 
 
 @router.post("/logout", include_in_schema=False)
-async def sign_out(request: Request, caller: FormCaller, kb: OpenKnowledgeBase) -> Response:
+async def sign_out(
+    request: Request, caller: FormCaller, site: CurrentSite, kb: OpenKnowledgeBase
+) -> Response:
     """End the session and take its cookie away; there may be none any more.
 
     Browsers send no cookie with the form of another site, but do take what the answer says of it.
@@ -146,7 +150,7 @@ async def sign_out(request: Request, caller: FormCaller, kb: OpenKnowledgeBase) 
     token = session_token(request.scope)
     if caller.door is Door.SESSION and token is not None:
         await run_in_threadpool(kb.keys.close_session, token)
-    response = RedirectResponse("login", 303, headers={"Cache-Control": "no-store"})
+    response = site.redirect("/login")
     response.delete_cookie(
         cookie_name(request.scope),
         path="/",
@@ -168,47 +172,21 @@ def _open(kb: KnowledgeBase, text: str, former: str | None) -> str | None:
     return kb.keys.open_session(key.id, now)
 
 
-# Each in French and English. That a key is mistyped shows in the key itself and tells nothing of
-# others; why one is not accepted is not told.
-_MISTYPED = (
-    "Clé incomplète ou mal recopiée. Copiez-la en entier\u00a0: elle commence par omk_.",
-    "This key is incomplete or mistyped. Copy the whole of it: it begins with omk_.",
-)
-_REFUSED = (
-    "Clé refusée\u00a0: elle a peut-être expiré ou été révoquée. L'association peut la remplacer.",
-    "This key is not accepted: it may have expired or been revoked. Ask for another.",
-)
-_ASKED = (
-    "Collez la clé que l'association vous a remise.",
-    "Paste the key that the association gave you.",
-)
+def _page(site: Site, error: str | None = None, status: int = 200) -> HTMLResponse:
+    return site.page("login.html", status=status, headers=_NO_STORE, error=error)
 
 
-def _form(refused: tuple[str, str] | None = None) -> str:
-    said = f'<div role="alert" class="refused">{both(*refused)}</div>' if refused else ""
-    return (
-        f'{said}<form method="post">{both(*_ASKED)}'
-        '<label for="key">Clé d\'accès <span lang="en">/ Access key</span></label>'
-        f'<input id="key" name="{_KEY_FIELD}" type="password" required maxlength="200" '
-        'autocomplete="current-password" autocapitalize="none" spellcheck="false">'
-        '<button>Se connecter <span lang="en">/ Sign in</span></button></form>'
+def _fault(site: Site, given: str) -> str:
+    """What is wrong with a key.
+
+    That it is mistyped shows in the key itself and tells nothing of others; why one is not accepted
+    is not told.
+    """
+    if is_well_formed(given):
+        return site.gettext(
+            "This key is not accepted: it may have expired or been revoked. Ask the association "
+            "for another."
+        )
+    return site.gettext(
+        "This key is incomplete or mistyped. Copy the whole of it: it begins with omk_."
     )
-
-
-def _signed_in(caller: Caller) -> str:
-    """Who is signed in, and the button that ends it; nothing for who is not."""
-    if caller.door is not Door.SESSION or caller.key is None:
-        return ""
-    name = caller.key.name
-    said = both(f"Session ouverte\u00a0: {name}.", f"Signed in: {name}.")
-    return (
-        f'{said}<form method="post" action="logout">'
-        f'<input type="hidden" name="{CSRF_FIELD}" value="{caller.csrf}">'
-        '<button>Se déconnecter <span lang="en">/ Sign out</span></button></form><hr>'
-    )
-
-
-def _page(body: str, *, status: int = 200) -> HTMLResponse:
-    heading = '<h1>Connexion <span lang="en">/ Sign in</span></h1>'
-    # By `no-referrer` browsers send the origin of a form as `null`, which could be anybody's.
-    return page("Connexion", f"{heading}{body}", status=status, referrer="same-origin")

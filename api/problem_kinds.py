@@ -6,8 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from starlette.responses import HTMLResponse
 
-from api.access import EVERYONE
-from api.pages import both, page
+from api.web.site import CurrentSite
 from kb.errors import NotFoundError
 
 router = APIRouter(prefix="/problems", include_in_schema=False)
@@ -20,6 +19,10 @@ class Kind:
     status: int
     french: str
     english: str
+
+    def said(self, language: str) -> str:
+        """What it means and asks for, in a language of the pages."""
+        return self.french if language == "fr" else self.english
 
 
 # By the last part of a problem's ``type``, which never changes. A test holds this equal to what the
@@ -132,21 +135,18 @@ KINDS: Final = {
 }
 
 
-@router.get("", dependencies=[EVERYONE])
-async def list_problems() -> HTMLResponse:
+@router.get("")
+async def list_problems(site: CurrentSite) -> HTMLResponse:
     """List every kind of problem."""
-    items = "".join(
-        f"<h2><code>/problems/{slug}</code> ({kind.status})</h2>{both(kind.french, kind.english)}"
-        for slug, kind in KINDS.items()
-    )
-    return page("Erreurs", f'<h1>Erreurs <span lang="en">/ Errors</span></h1>{items}')
+    return site.page("problems.html", kinds=KINDS, slug=None)
 
 
-@router.get("/{slug}", dependencies=[EVERYONE])
-async def show_problem(slug: Annotated[str, Path(max_length=100)]) -> HTMLResponse:
+@router.get("/{slug}")
+async def show_problem(
+    slug: Annotated[str, Path(max_length=100)], site: CurrentSite
+) -> HTMLResponse:
     """Say what one kind of problem means; its ``type`` is this address."""
     kind = KINDS.get(slug)
     if kind is None:
         raise NotFoundError("There is no such kind of problem.")
-    said = f"<h1><code>/problems/{slug}</code></h1><p>HTTP {kind.status}</p>"
-    return page(slug, said + both(kind.french, kind.english))
+    return site.page("problems.html", kinds={slug: kind}, slug=slug)

@@ -31,6 +31,8 @@ STRICT: Final = {
     ("POST", "/v1/searches"): 10,
     ("POST", "/v1/feedback"): 10,
     ("POST", "/login"): 10,
+    ("POST", "/briefs"): 10,
+    ("POST", "/briefs/add"): 60,
 }
 
 _DETAIL: Final = (

@@ -6,7 +6,9 @@ which may be memory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from fastapi.concurrency import run_in_threadpool
@@ -17,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from api.problems import ClientLeftError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -30,12 +32,17 @@ FILE_FIELD: Final = "file"
 _WRITTEN_AT_ONCE = 1024 * 1024
 
 
-class FormError(Exception):
-    """A form that can't be used: which field, and why."""
+# Each field as often as it was given.
+Fields = Mapping[str, tuple[str, ...]]
+_NO_FIELDS: Final[Fields] = MappingProxyType({})
 
-    def __init__(self, field: str, message: str) -> None:
+
+class FormError(Exception):
+    """A form that can't be used: which field, why, and what the others held."""
+
+    def __init__(self, field: str, message: str, others: Fields = _NO_FIELDS) -> None:
         super().__init__(f"{field}: {message}")
-        self.field, self.message = field, message
+        self.field, self.message, self.others = field, message, others
 
 
 class FileTooLargeError(Exception):
@@ -48,11 +55,19 @@ class Form:
 
     file_name: str
     size: int
-    fields: Mapping[str, tuple[str, ...]]
+    fields: Fields
 
 
-async def receive(request: Request, target: Path, largest: int) -> Form:
+async def receive(
+    request: Request,
+    target: Path,
+    largest: int,
+    before_file: Callable[[Fields], None] = lambda _: None,
+) -> Form:
     """Read a form whose field ``file`` holds one file, and write that file to ``target``.
+
+    ``before_file`` looks at the fields that stand before the file as soon as that begins; what it
+    raises ends the reading.
 
     Raises:
         FormError: It is no such form; ``target`` holds what had come by then.
@@ -60,7 +75,7 @@ async def receive(request: Request, target: Path, largest: int) -> Form:
         ClientLeftError: The client left in the middle.
         OSError: The file can't be written.
     """
-    parts = _Parts(largest)
+    parts = _Parts(largest, before_file)
     with target.open("wb") as file:
         try:
             parser = _parser(request, parts)
@@ -108,9 +123,10 @@ def _write(parts: _Parts, file: BinaryIO) -> None:
 class _Parts:
     """What the parser tells of, part by part; ``written`` is the file's next piece."""
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, before_file: Callable[[Fields], None]) -> None:
         self.written = bytearray()
         self._largest = largest
+        self._before_file = before_file
         self._header, self._value = b"", b""
         self._disposition = b""
         self._name = ""
@@ -126,11 +142,11 @@ class _Parts:
         """All of it, once it is whole."""
         if not self._whole:
             raise FormError("body", "ends before the form does")
+        fields = self._given()
         if self._file_name is None:
-            raise FormError(FILE_FIELD, "Field required")
+            raise FormError(FILE_FIELD, "Field required", fields)
         if not self._size:
-            raise FormError(FILE_FIELD, "is empty")
-        fields = {name: tuple(values) for name, values in self._fields.items()}
+            raise FormError(FILE_FIELD, "is empty", fields)
         return Form(self._file_name, self._size, fields)
 
     def begin(self) -> None:
@@ -162,6 +178,7 @@ class _Parts:
             if self._file_name is not None:
                 raise FormError(FILE_FIELD, "is given more than once; upload one file at a time")
             self._file_name = named.decode(errors="replace")
+            self._before_file(self._given())
 
     def data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
@@ -180,6 +197,9 @@ class _Parts:
 
     def finish(self) -> None:
         self._whole = True
+
+    def _given(self) -> Fields:
+        return {name: tuple(values) for name, values in self._fields.items()}
 
 
 def _text(content: bytes | bytearray, field: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-# What follows these opens a feed, deletes a search, or confirms and erases an address.
-_SECRET = re.compile(r"/(feeds|searches/confirm|searches|unsubscribe)/+(?!confirm(?:/|$))[^/?#]+")
+# What follows these opens a feed or a brief, deletes a search, confirms or erases an address.
+_SECRET = re.compile(
+    r"/(feeds|searches/confirm|searches|unsubscribe|briefs)/+(?!(?:confirm|add)(?:/|$))[^/?#]+"
+)
 
 
 def without_secrets(path: str) -> str:

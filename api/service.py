@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api import schemas
 from api.access import EVERYONE, STAFF_OR_HERE, CallerAccess, OpenKnowledgeBase
@@ -43,12 +43,6 @@ _DOCS_POLICY = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
 )
-
-
-@router.get("/", include_in_schema=False, dependencies=[EVERYONE])
-async def home() -> RedirectResponse:
-    """Lead to the page that documents the service."""
-    return RedirectResponse("docs")
 
 
 @router.get("/docs", include_in_schema=False, dependencies=[EVERYONE])

@@ -1,4 +1,4 @@
-"""Answers as server-sent events, and work that stops when its client has left."""
+"""Answers that are sent as they are found, and work that stops when its client has left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kb.shapes import answer_end_json, search_json, sentence_steps_json
 from kb.stopping import ended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -59,44 +59,58 @@ async def _listen(receive: Receive, leaving: asyncio.Timeout) -> None:
     leaving.reschedule(asyncio.get_running_loop().time())
 
 
-class AnswerStream(Response):
-    """An answer as server-sent events: what it is looked for in, then its sentences.
+class Stream(Response):
+    """Pieces that are sent as they come.
 
-    It begins when the sources are there: what goes wrong before is answered as a problem. FastAPI
-    (0.165) streams only from routes that always do, and sse-starlette (3.7) cuts its streams off
-    when the service is told to stop; both begin before there is anything to tell.
+    It begins with the first of them: what goes wrong before is answered as a problem, and after it
+    with what ``broken`` makes of the error. FastAPI (0.165) streams only from routes that always
+    do, and sse-starlette (3.7) cuts its streams off when the service is told to stop; both begin
+    before there is anything to tell.
     """
+
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes],
+        broken: Callable[[Scope, Exception], bytes],
+        headers: Mapping[str, str],
+    ) -> None:
+        self._pieces = pieces
+        self._broken = broken
+        self.status_code = 200
+        self.background = None
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces; a client that has left stops the work."""
+        begun = False
+        try:
+            async with until_left(receive), aclosing(self._pieces) as pieces:
+                async for piece in pieces:
+                    if not begun:
+                        begun = True
+                        await send(self._start())
+                    await send(_piece(piece))
+        except Exception as error:
+            if not begun:
+                raise
+            if not isinstance(error, ClientLeftError):
+                await send(_piece(self._broken(scope, error)))
+        await send(_piece(b"", more=False))
+
+    def _start(self) -> dict[str, Any]:
+        headers = self.raw_headers
+        return {"type": "http.response.start", "status": self.status_code, "headers": headers}
+
+
+class AnswerStream(Stream):
+    """An answer as server-sent events: what it is looked for in, then its sentences."""
 
     media_type = EVENTS
 
     def __init__(self, answering: Answering, request_id: str | None) -> None:
         self._answering = answering
         self._request_id = request_id
-        self.status_code = 200
-        self.background = None
-        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events as they come."""
-        begun = False
-        try:
-            async with until_left(receive), aclosing(self._events()) as events:
-                async for event in events:
-                    if not begun:
-                        begun = True
-                        await send(self._start())
-                    await send(_piece(event))
-        except Exception as error:
-            if not begun:
-                raise
-            if not isinstance(error, ClientLeftError):
-                problem = bytes(stream_problem(scope, error).body)
-                await send(_piece(_event("error", problem.decode())))
-        await send(_piece(b"", more=False))
-
-    def _start(self) -> dict[str, Any]:
-        headers = self.raw_headers
-        return {"type": "http.response.start", "status": self.status_code, "headers": headers}
+        super().__init__(self._events(), _error_event, {})
 
     async def _events(self) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
@@ -127,6 +141,10 @@ class AnswerStream(Response):
 def event(name: str, data: dict[str, Any]) -> bytes:
     """An event as it is sent."""
     return _event(name, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+
+
+def _error_event(scope: Scope, error: Exception) -> bytes:
+    return _event("error", bytes(stream_problem(scope, error).body).decode())
 
 
 def _event(name: str, data: str) -> bytes:

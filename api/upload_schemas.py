@@ -1,6 +1,6 @@
 """The shapes of uploads; see ``api.schemas``."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,7 +33,12 @@ class UploadFields(BaseModel):
     )
     theme: _Names = Field([], description="Its themes; the field may be repeated.")
     issuer: _Name | None = Field(None, description="Who issued it.")
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = Field(
+        None, description="`fr` or `en`; without it, that of its text."
+    )
+    published: date | None = Field(None, description="When it was published.")
     licence: _Name | None = Field(None, description="Its licence.")
+    valid_until: date | None = Field(None, description="The last day on which it is in force.")
     collection: _Names = Field(
         [], description="Sets that keys may be narrowed to; the field may be repeated."
     )

@@ -2,7 +2,7 @@
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final
@@ -17,8 +17,10 @@ from starlette.responses import JSONResponse, Response
 
 from api import upload_schemas as schemas
 from api.access import STAFF, Caller, OpenKnowledgeBase, StaffCaller
+from api.authentication import CSRF_FIELD, same_token
 from api.openapi import problems
-from api.problems import problem_response
+from api.problems import CsrfTokenError, problem_response
+from api.receiving import Fields as Given
 from api.receiving import MAX_FIELD, MAX_FIELDS, FileTooLargeError, Form, FormError, receive
 from api.replies import Reply
 from api.selection import Fields
@@ -36,6 +38,8 @@ router = APIRouter(prefix="/v1", tags=["uploads"])
 _MEGABYTE: Final = 1024 * 1024
 # Beside the file, its own name and headers: what the fields and the headers of each may have.
 _ROOM_FOR_FIELDS: Final = MAX_FIELDS * (MAX_FIELD + 1024)
+# Where the form of the pages is sent.
+PAGE: Final = "/staff/uploads"
 _SIDECAR: Final = "metadata.yaml"
 _REPEATED: Final = frozenset({"theme", "collection"})
 _FORM: Final[dict[str, Any]] = {
@@ -48,7 +52,8 @@ _FORM: Final[dict[str, Any]] = {
 
 def large_bodies(settings: Settings) -> Mapping[tuple[str, str], int]:
     """The routes whose bodies are read piece by piece, and how many bytes those may have."""
-    return {("POST", "/v1/documents"): settings.max_file_mb * _MEGABYTE + _ROOM_FOR_FIELDS}
+    most = settings.max_file_mb * _MEGABYTE + _ROOM_FOR_FIELDS
+    return {("POST", "/v1/documents"): most, ("POST", PAGE): most}
 
 
 @router.post(
@@ -80,30 +85,17 @@ async def upload_document(
     number, DOI or identifier is a new version. The file is kept, so that pruning folders leaves the
     document.
     """
-    upload_id = secrets.token_hex(8)
-    incoming = kb.settings.uploads / f"{INCOMING}{upload_id}"
-    largest = kb.settings.max_file_mb
     try:
-        await run_in_threadpool(incoming.mkdir, parents=True)
-        form = await receive(request, incoming / "file", largest * _MEGABYTE)
-        upload = await run_in_threadpool(_keep, kb, caller, incoming, form, upload_id)
-    except FormError as error:
-        raise _refused(error.field, error.message) from None
+        upload = await take_in(request, caller, kb)
     except FileTooLargeError:
         return problem_response(
             request.scope,
             413,
-            f"The file may have {largest} MB at most.",
+            f"The file may have {kb.settings.max_file_mb} MB at most.",
             slug="body-too-large",
             title="Body too large",
             headers={"Connection": "close"},
         )
-    except OSError as error:
-        raise StoreError(f"{incoming} can't be written: {error.strerror}. Make room.") from None
-    finally:
-        # Also where the request was cancelled: what was kept until then is read all the same.
-        shutil.rmtree(incoming, ignore_errors=True)
-        request.app.state.upload_runner.wake()
     where = {"Location": f"/v1/uploads/{upload.id}", "Cache-Control": "no-store"}
     return JSONResponse(upload_json(upload), 202, where)
 
@@ -157,11 +149,63 @@ def show_upload(
     return reply.json(upload_json(upload), schemas.Upload, fields)
 
 
+async def take_in(
+    request: Request,
+    caller: Caller,
+    kb: KnowledgeBase,
+    meant: Callable[[Given], Given] = lambda given: given,
+) -> Upload:
+    """Keep the file of a form, and have it read.
+
+    The form of a session holds the session's token in a field before the file. ``meant`` makes the
+    fields of ``UploadFields`` of those that were given.
+
+    Raises:
+        CsrfTokenError: It is not there.
+        RequestValidationError: The form can't be used; its ``body`` holds the fields that had come.
+        FileTooLargeError: The file is larger than it may be.
+        ClientLeftError: The client left in the middle.
+        StoreError: The file can't be kept.
+    """
+    upload_id = secrets.token_hex(8)
+    incoming = kb.settings.uploads / f"{INCOMING}{upload_id}"
+    largest = kb.settings.max_file_mb * _MEGABYTE
+    try:
+        await run_in_threadpool(incoming.mkdir, parents=True)
+        form = await receive(request, incoming / "file", largest, _token_check(request))
+        return await run_in_threadpool(_keep, kb, caller, incoming, form, meant, upload_id)
+    except FormError as error:
+        raise _refused(error.field, error.message, meant(error.others)) from None
+    except OSError as error:
+        raise StoreError(f"{incoming} can't be written: {error.strerror}. Make room.") from None
+    finally:
+        # Also where the request was cancelled: what was kept until then is read all the same.
+        shutil.rmtree(incoming, ignore_errors=True)
+        request.app.state.upload_runner.wake()
+
+
+def _token_check(request: Request) -> Callable[[Given], None]:
+    """What refuses a session's form without its token, before anything of the file is written."""
+    waiting: Caller | None = getattr(request.state, "form_caller", None)
+
+    def check(fields: Given) -> None:
+        [given] = fields.get(CSRF_FIELD, ("",))[:1]
+        if waiting is not None and not same_token(given, waiting.csrf):
+            raise CsrfTokenError
+
+    return check
+
+
 def _keep(
-    kb: KnowledgeBase, caller: Caller, incoming: FilePath, form: Form, upload_id: str
+    kb: KnowledgeBase,
+    caller: Caller,
+    incoming: FilePath,
+    form: Form,
+    meant: Callable[[Given], Given],
+    upload_id: str,
 ) -> Upload:
     """Put a file that has come in into its folder, with what is said of it, and have it wait."""
-    stated = _fields(form.fields).stated()
+    stated = _fields(meant(form.fields)).stated()
     name = safe_name(form.file_name)
     (incoming / "file").rename(incoming / name)
     sidecar = yaml.safe_dump({"files": {name: stated}}, allow_unicode=True)
@@ -178,7 +222,7 @@ def _keep(
         raise
 
 
-def _fields(given: Mapping[str, tuple[str, ...]]) -> schemas.UploadFields:
+def _fields(given: Given) -> schemas.UploadFields:
     """Read the fields of a form.
 
     Raises:
@@ -187,14 +231,14 @@ def _fields(given: Mapping[str, tuple[str, ...]]) -> schemas.UploadFields:
     values: dict[str, Any] = {}
     for name, stated in given.items():
         if name not in _REPEATED and len(stated) > 1:
-            raise _refused(name, "is given more than once")
+            raise _refused(name, "is given more than once", given)
         values[name] = list(stated) if name in _REPEATED else stated[0]
     try:
         return schemas.UploadFields.model_validate(values)
     except ValidationError as error:
         errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise RequestValidationError(errors) from None
+        raise RequestValidationError(errors, body=given) from None
 
 
-def _refused(field: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"loc": ("body", field), "msg": message}])
+def _refused(field: str, message: str, given: Given) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", field), "msg": message}], body=given)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "sources"
 STARTER = HERE / "starter"
-THEMES = HERE / "themes.yaml"
+THEMES = HERE.parent / "kb" / "themes.yaml"
 WRITERS = {".pdf": write_pdf, ".docx": write_docx}
 SHARED_FIELDS = {"title": "title", "issuer": "issuer", "lang": "language", "date": "published"}
 

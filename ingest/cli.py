@@ -50,6 +50,10 @@ def ingest(
     ] = None,
     issuer: Annotated[str | None, typer.Option(help="Who issued the documents.")] = None,
     licence: Annotated[str | None, typer.Option(help="Their licence.")] = None,
+    valid_until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The last day on which they are in force."),
+    ] = None,
     password: Annotated[
         str | None, typer.Option(envvar="KB_PASSWORD", help="For encrypted PDFs.")
     ] = None,
@@ -78,6 +82,7 @@ def ingest(
         collections=tuple(collection or ()),
         issuer=issuer,
         licence=licence,
+        valid_until=valid_until.date() if valid_until else None,
     )
     with opened() as kb, Shown() as progress:
         saved = None if checked is None else checked_at(checked, kb.clock())

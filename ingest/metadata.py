@@ -23,7 +23,7 @@ SIDECAR = "metadata.yaml"
 _FIELDS = {field.name for field in dataclasses.fields(Metadata)}
 _CARRIED_ON = ("kind", "visibility", "themes", "collections", "issuer", "licence")
 _LISTS = {"authors", "themes", "collections"}
-_DATES = {"published", "version_date"}
+_DATES = {"published", "version_date", "valid_until"}
 # Of pages: people follow these, and a `javascript:` would run where they are shown.
 _WEB = r"https?://[^\s<>\"]+"
 _PATTERNS = {"celex": r"[0-9A-Z][0-9A-Z()_/-]{4,40}", "language": r"[a-z]{2}", "url": _WEB}

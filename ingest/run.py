@@ -323,6 +323,8 @@ class _Run:
         known: list[KnownVersion],
     ) -> FileResult:
         """Put new metadata on a known version; who may see it narrows in every generation."""
+        # Said of these words alone: the end of one version does not end the next.
+        metadata = replace(metadata, valid_until=metadata.valid_until or same.metadata.valid_until)
         self._remember(waiting, same.key, same.document_id, indexed=True)
         outcome, reason = Outcome.UNCHANGED, ""
         if metadata != same.metadata:

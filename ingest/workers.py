@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import shutil
-import signal
 import tempfile
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from ingest.calls.base import CallRecord, Flaw
 from ingest.calls.saved import read_saved
 from ingest.readers import reader_for
 from ingest.readers.base import Source
+from kb.confined import confine
 from kb.errors import UnreadableError
 from kb.model import Parsed
 
@@ -101,7 +100,7 @@ class Workers:
         self._pool = ProcessPool(
             max_workers=limits.processes,
             max_tasks=_FILES_A_PROCESS,
-            initializer=_confine,
+            initializer=confine,
             initargs=(limits.memory_mb, str(self._scratch)),
             # A fresh server process: no open index, no torch threads are inherited.
             context=multiprocessing.get_context("forkserver"),
@@ -146,20 +145,6 @@ class Workers:
         except Exception as error:  # noqa: BLE001 -- a reader's fault must not end the run
             reason = f"could not be read: {type(error).__name__}: {error}"
         return job, UnreadableError(reason)
-
-
-def _confine(memory_mb: int, scratch: str) -> None:
-    """Limit the memory of this process; what it starts and leaves behind goes when it is ended."""
-    limit = memory_mb * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    tempfile.tempdir = scratch
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, _end)
-
-
-def _end(*_signal: object) -> None:
-    """End this process with the one that does OCR for it, which would go on for minutes."""
-    os.killpg(0, signal.SIGKILL)
 
 
 def _read(job: Job) -> Parsed | ReadCalls:

@@ -13,6 +13,7 @@ from kb.encoders.choice import make_encoder
 from kb.errors import StoreError
 from kb.gaps import GapFinder
 from kb.index.generations import Generations, check_encoder
+from kb.pictures.store import Pictures
 from kb.record.calls import CallRecords
 from kb.record.database import open_database
 from kb.record.feedback import FeedbackRecord
@@ -43,10 +44,12 @@ class KnowledgeBase:
     encoder: Encoder
     # Made at once, which costs nothing: of a cached property two threads might each get their own.
     trail: Trail = field(init=False)
+    pictures: Pictures = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin the audit trail."""
         self.trail = Trail(self.engine, self.settings)
+        self.pictures = Pictures(self.settings.pictures, self.settings.worker_memory_mb)
 
     @cached_property
     def search(self) -> SearchEngine:
@@ -95,6 +98,7 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Write what waits for the audit trail; release the index and the database."""
+        self.pictures.close()
         self.trail.close()
         self.generations.close()
         self.engine.dispose()

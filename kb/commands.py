@@ -81,7 +81,7 @@ def search(
     from kb.audited import Audit, note_search  # noqa: PLC0415 -- keeps `kb --help` quick
     from kb.shapes import search_json  # noqa: PLC0415 -- as above
 
-    filters = _filters(kind, language, theme, issuer, since, until)
+    filters = filters_from(kind, language, theme, issuer, since, until)
     with opened() as kb:
         kb.encoder.encode_queries([query])  # loading the model is no part of the search's time
         result = kb.search.search(query, filters, top_k)
@@ -107,7 +107,7 @@ def ask(
     from kb.audited import Audit, note_answer  # noqa: PLC0415 -- keeps `kb --help` quick
     from kb.shapes import answer_json  # noqa: PLC0415 -- as above
 
-    filters = _filters(kind, language, theme, issuer, since, until)
+    filters = filters_from(kind, language, theme, issuer, since, until)
     with opened() as kb:
         audit = Audit(kb)
         answer = kb.search.answer(question, filters)
@@ -214,7 +214,7 @@ def _console() -> Console:
     return console
 
 
-def _filters(
+def filters_from(
     kind: Kind | None,
     language: str | None,
     theme: str | None,
@@ -222,6 +222,11 @@ def _filters(
     since: datetime | None,
     until: datetime | None,
 ) -> Filters:
+    """What a search of a command is narrowed to.
+
+    Raises:
+        UsageError: No document can lie between the two days.
+    """
     if since and until and since > until:
         raise UsageError("--since is later than --until: no document can lie between them.")
     return Filters(

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from kb.errors import NotFoundError, StoreError
 from kb.index.build import write_passages
 from kb.lock import keeping_lock, writer_lock
+from kb.pictures.store import sweep_pictures
 from kb.record.history import abandon_newest, remove_document, source_paths, unpublished
 from kb.record.writing import Draft
 from kb.settings import LISTED
@@ -115,6 +116,8 @@ def _sweep_originals(kb: KnowledgeBase) -> None:
             path.unlink(missing_ok=True)
     for path in kb.settings.originals.glob(f"{INCOMING}*"):
         path.unlink(missing_ok=True)
+    # After the originals: whoever draws one meanwhile finds that it is gone.
+    sweep_pictures(kb.settings.pictures, {path.rpartition("/")[2] for path in used})
 
 
 def examine(kb: KnowledgeBase) -> list[Check]:

@@ -124,6 +124,7 @@ class Metadata:
 
     ``identifier`` names a work that has neither CELEX number nor DOI (a call's identifier).
     ``version_date`` dates one version of a work whose text changes (a consolidated act).
+    ``valid_until`` is the last day on which what it says is in force, where that is known.
     ``collections`` names sets of documents that a key may be narrowed to.
     """
 
@@ -143,6 +144,7 @@ class Metadata:
     licence: str | None = None
     url: str | None = None
     version_date: date | None = None
+    valid_until: date | None = None
 
     def overlaid(self, other: Metadata) -> Metadata:
         """Return this metadata with every field that ``other`` states put over it."""

@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         return self.home / "pull"
 
     @property
+    def pictures(self) -> Path:
+        """Where pictures of pages are kept, which can be drawn again."""
+        return self.home / "pictures"
+
+    @property
     def lock(self) -> Path:
         """The lock of the one writer."""
         return self.home / "writer.lock"

@@ -153,6 +153,7 @@ def document_json(document: Document) -> dict[str, Any]:
         "issuer": metadata.issuer,
         "published": _date(metadata.published),
         "version_date": _date(metadata.version_date),
+        "valid_until": _date(metadata.valid_until),
         "themes": list(metadata.themes),
         "celex": metadata.celex,
         "eli": metadata.eli,

@@ -22,8 +22,8 @@ DATABASE = "record.db"
 # All that a base is, and that a restore therefore replaces; settings and locks stay.
 HELD = (DATABASE, "index", "originals", "fetched", "uploads")
 # A log that stayed beside another database would be played into it. What pulls have kept says what
-# need not be asked again, which holds for the base that asked.
-_BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", "pull")
+# need not be asked again, which holds for the base that asked. Pictures are of its pages.
+_BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", "pull", "pictures")
 
 
 class Swap:

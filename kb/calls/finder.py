@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
+from kb.calls.counts import choices, facets, total
 from kb.calls.cursor import RANKING, Cursor, read_cursor
 from kb.calls.names import named
 from kb.calls.query import MAX_TEXT, CallQuery, Sort
@@ -22,11 +23,10 @@ from kb.calls.why import Asked, Why, cite_hits
 from kb.errors import UsageError
 from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
-from kb.index.payload import OF
-from kb.model import Access, CallStatus, Citation, Document, Filters
+from kb.model import Access, Citation, Document, Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from kb.index.base import IndexReader
@@ -40,19 +40,10 @@ MAX_LIMIT = 100
 # So many calls are ranked by a question; the others follow by deadline.
 RANKED = 100
 FOLLOWED_MATCHES = 30
-MAX_FACET = 200
 # So many names are looked through for one that is meant.
 MAX_NAMES = 2000
 # Points that the index is asked for at once.
 _BATCH = 50
-# What is counted beside the hits, by its name at every door, and the payload field behind it.
-FACETS = {
-    "programme": "programme",
-    "action_type": "action_types",
-    "applicant": "applicants",
-    "country": "countries",
-    "theme": "themes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +141,23 @@ class CallFinder:
             found = _Found(view, filters)
             entries = list(islice(self._entries(asked, found, start), limit + 1))
             shown = entries[:limit]
-            facets = _facets(view.index, filters)
+            counted = facets(view.index, filters)
             hits = self._hits(asked, found, shown, now)
             said = Asked(asked.query) if asked.query.strip() else None
             return CallPage(
-                total=_total(facets["status"], asked.status),
-                facets=facets,
+                total=total(counted["status"], asked.status),
+                facets=counted,
                 next=shown[-1].cursor.text(asked.digest) if len(entries) > limit else None,
                 hits=hits,
                 near=said is None or any(said.is_said(hit) for hit in hits),
             )
+
+    def choices(
+        self, asked: CallQuery, access: Access, now: datetime
+    ) -> dict[str, dict[str, int]]:
+        """How many calls each value of a field would leave in the place of what is asked there."""
+        with self.opened(asked, access, now) as (view, filters):
+            return choices(view.index, filters)
 
     def all(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """Every call that the filters of a query let through, at most so many, in its order."""
@@ -365,30 +363,3 @@ def _after(ranked: Sequence[Hit], start: Cursor | None) -> Iterator[_Entry]:
     for place, hit in enumerate(ranked[first:], start=first + 1):
         cursor = Cursor(Sort.RELEVANCE, RANKING, place, hit.passage.id)
         yield _Entry(hit.document.id, cursor, hit.score, hit)
-
-
-def _facets(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
-    """Counts of every value; those of statuses are one count for each range of dates.
-
-    A filter on a status narrows the others' counts, not those of the statuses.
-    """
-    facets: dict[str, dict[str, int]] = {"status": {}, **{name: {} for name in FACETS}}
-    call = filters.call
-    if call is None:
-        return facets
-    for status in CallStatus:
-        one = replace(filters, call=replace(call, statuses=(status,)))
-        facets["status"][status.value] = index.count(one)
-    names = {key: name for name, key in FACETS.items()}
-    for counted, count in index.facet("counted", filters, MAX_FACET * len(FACETS)).items():
-        key, _, value = counted.partition(OF)
-        facets[names[key]][value] = count
-    return facets
-
-
-def _total(counts: Mapping[str, int], asked: Sequence[CallStatus]) -> int:
-    """How many calls have one of the statuses, or any: they exclude each other but for one."""
-    wanted = set(asked or CallStatus)
-    if CallStatus.OPEN in wanted:
-        wanted.discard(CallStatus.CLOSING_SOON)  # is open too
-    return sum(counts[status.value] for status in wanted)

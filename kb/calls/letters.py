@@ -185,7 +185,7 @@ def _addresses(call: Call, links: Links, language: str) -> list[tuple[str, str]]
     """What a reader may open, each with its words: the source's page and ours."""
     sources = (call.url, *(source.url for source in call.sources))
     portal = next(filter(None, map(web_address, sources)), None)
-    ours = f"{links.public_url}/v1/calls/{quote(call.identifier, safe='')}"
+    ours = f"{links.public_url}/calls/{quote(call.identifier, safe='')}"
     found = [(_PORTAL[language], portal)] if portal else []
     return [*found, (_OURS[language], ours)]
 

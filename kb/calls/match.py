@@ -133,6 +133,22 @@ def verdicts(call: Call, profile: Profile) -> dict[Fact, Verdict]:
     return found
 
 
+def judged(
+    call: Call, profile: Profile, facts: Sequence[tuple[Fact, Citation]]
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    """What the cited facts of a call say for a profile, and what of them may rule the call out."""
+    means = verdicts(call, profile)
+    told = [
+        (means[fact].fits, Statement(fact.field, means[fact].says, citation))
+        for fact, citation in facts
+        if fact in means
+    ]
+    return (
+        tuple(statement for fits, statement in told if fits),
+        tuple(statement for fits, statement in told if not fits),
+    )
+
+
 def _ranked(profile: Profile, rank: Callable[[str], list[Hit]]) -> dict[str, _Ranked]:
     """Calls by document id: by the aim that fits best, and in part by all aims and the description.
 
@@ -171,14 +187,8 @@ def _told(
 ) -> Match:
     subject = _subject(kb, found_by, rarity)
     hit = replace(hit, why=tuple(statement.citation for statement in subject))
-    fits, rules_out = list(subject), list[Statement]()
-    judged = verdicts(hit.call, profile)
-    for fact, citation in cited_facts(kb, hit):
-        found = judged.get(fact)
-        if found is not None:
-            statement = Statement(fact.field, found.says, citation)
-            (fits if found.fits else rules_out).append(statement)
-    return Match(hit, tuple(fits), tuple(rules_out))
+    fits, rules_out = judged(hit.call, profile, cited_facts(kb, hit))
+    return Match(hit, (*subject, *fits), rules_out)
 
 
 def _subject(

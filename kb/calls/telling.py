@@ -90,7 +90,11 @@ def written(kb: KnowledgeBase, asked: CallQuery, telling: Telling, form: str) ->
 
 def _calendar(kb: KnowledgeBase, asked: CallQuery, telling: Telling) -> bytes:
     hits = kb.finder.matches(asked, telling.access, telling.now, MOST_EVENTS)
-    hits = [*hits, *_withdrawn(kb, asked, telling)]
+    return calendar_of(kb, [*hits, *_withdrawn(kb, asked, telling)], telling)
+
+
+def calendar_of(kb: KnowledgeBase, hits: Sequence[CallHit], telling: Telling) -> bytes:
+    """Write the deadlines of calls, and as cancelled those that they no longer have."""
     generation = kb.record.current_id() or 0
     ids = [hit.document.id for hit in hits]
     earlier = kb.calls.earlier(generation, ids, telling.access)

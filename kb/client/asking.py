@@ -37,6 +37,7 @@ _MANY = 100
 
 Language = Literal["fr", "en"]
 FileForm = Literal["csv", "xlsx", "jsonl", "ics", "atom"]
+ExportFormat = Literal["docx", "markdown", "pdf", "bibtex", "ris", "csl-json"]
 Verdict = Literal["helpful", "not_helpful", "wrong_citation", "missing_document"]
 
 
@@ -276,6 +277,33 @@ def feedback(
     return Request("POST", "/v1/feedback", received, body=body, repeatable=False)
 
 
+def export(
+    form: ExportFormat,
+    *,
+    question: str | None = None,
+    citations: Sequence[models.Citation] | None = None,
+    brief: str | None = None,
+    title: str | None = None,
+    language: Language | None = None,
+    narrowing: Narrowing | None = None,
+) -> Request[bytes]:
+    """Quotes with their sources as a document, or the works that are quoted as a bibliography.
+
+    What is exported is one of these: the answer to a question, which ``narrowing`` narrows,
+    citations that an answer gave, or the brief with this secret.
+    """
+    body = {
+        "format": form,
+        "question": question,
+        "citations": citations and [_wanted(each) for each in citations],
+        "brief": brief,
+        "title": title,
+        "language": language,
+        "narrowing": narrowing,
+    }
+    return Request("POST", "/v1/exports", _content, body=body, accept="*/*")
+
+
 def status() -> Request[models.Status]:
     """What the service holds, as far as this key sees it."""
     return Request("GET", "/v1/status", _as(models.Status))
@@ -293,6 +321,10 @@ def _cited(citation: models.Citation) -> dict[str, Any]:
         "page": span.page or span.section,
         "quote": citation.quote,
     }
+
+
+def _wanted(citation: models.Citation) -> dict[str, Any]:
+    return citation.model_dump(include={"document_id", "version", "spans", "quote"})
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

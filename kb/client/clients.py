@@ -128,6 +128,7 @@ class Client:
     save_search = Method(asking.save_search, send)
     delete_search = Method(asking.delete_search, send)
     feedback = Method(asking.feedback, send)
+    export = Method(asking.export, send)
     status = Method(asking.status, send)
 
     def stream_answer(
@@ -215,6 +216,7 @@ class AsyncClient:
     save_search = Method(asking.save_search, send)
     delete_search = Method(asking.delete_search, send)
     feedback = Method(asking.feedback, send)
+    export = Method(asking.export, send)
     status = Method(asking.status, send)
 
     async def stream_answer(

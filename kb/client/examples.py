@@ -116,6 +116,7 @@ DOCUMENT: dict[str, Any] = {
     "issuer": "Opération Milliard",
     "published": "2026-11-22",
     "version_date": None,
+    "valid_until": None,
     "themes": ["garantie-mecanisme"],
     "celex": None,
     "eli": None,

@@ -14,6 +14,7 @@ from kb.calls.dates import brussels_day, day_starts, days_later
 from kb.calls.places import accepting
 from kb.calls.status import SAID_CLOSED, SAID_FORTHCOMING, SOON_DAYS
 from kb.model import Applicant, CallStatus
+from kb.themes import campaigns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -105,10 +106,11 @@ def condition(
     exact = {
         "kind": filters.kind,
         "language": filters.language,
-        "themes": filters.theme,
         "issuer": issuer_key(filters.issuer) if filters.issuer else None,
     }
     parts += [OneOf(key, (str(value),)) for key, value in exact.items() if value]
+    if filters.theme:
+        parts.append(OneOf("themes", campaigns().themes_of(filters.theme)))
     if filters.since or filters.until:
         parts.append(Dated("published", filters.since, filters.until))
     if filters.call is not None:

@@ -56,7 +56,9 @@ class Action(StrEnum):
     DOCUMENTS = "documents"
     DOCUMENT = "document"
     PAGE = "page"
+    PICTURE = "picture"  # of a page
     ORIGINAL = "original"
+    BRIEF = "brief"
 
 
 class Outcome(StrEnum):

@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from kb.analysis import fold
 from kb.errors import StoreError, UsageError
 from kb.record import schema
 
@@ -54,8 +55,22 @@ def _from_1_to_2(connection: Connection) -> None:
     """Saved searches know their key and its collections; new tables are there already."""
     for column in ("collections TEXT", "key_name VARCHAR(200)"):
         connection.execute(text(f"ALTER TABLE saved_searches ADD COLUMN {column}"))
+    _note_schema(connection, 2)
+
+
+def _from_2_to_3(connection: Connection) -> None:
+    """Versions know the last day on which they hold; the table of briefs is there already."""
+    connection.execute(text("ALTER TABLE versions ADD COLUMN valid_until DATE"))
+    _note_schema(connection, 3)
+
+
+def _note_schema(connection: Connection, number: int) -> None:
     facts = schema.facts
-    connection.execute(update(facts).where(facts.c.name == "schema").values(value="2"))
+    connection.execute(update(facts).where(facts.c.name == "schema").values(value=str(number)))
+
+
+# By the schema that a database has, what brings it to the next one.
+_STEPS = {"1": _from_1_to_2, "2": _from_2_to_3}
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -70,6 +85,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    own: Any = connection
+    own.create_function("fold", 1, fold, deterministic=True)
 
 
 def _check_schema(engine: Engine) -> None:
@@ -81,9 +98,11 @@ def _check_schema(engine: Engine) -> None:
             connection.execute(
                 insert(schema.facts).values(name="schema", value=str(schema.SCHEMA_VERSION))
             )
-        elif found == "1":
-            _from_1_to_2(connection)
-        elif found != str(schema.SCHEMA_VERSION):
+            return
+        while found in _STEPS:
+            _STEPS[found](connection)
+            found = str(int(found) + 1)
+        if found != str(schema.SCHEMA_VERSION):
             raise StoreError(
                 f"The database has schema {found}, this version of kb reads "
                 f"{schema.SCHEMA_VERSION}. Ingest into a new KB_HOME, or use the version of kb "

@@ -111,7 +111,7 @@ class Record:
             seen = {
                 row.key: row
                 for row in connection.execute(
-                    _visible(generation, access).where(versions.c.key.in_(wanted))
+                    visible(generation, access).where(versions.c.key.in_(wanted))
                 )
             }
         documents_by_key = {key: rows.document_of(row) for key, row in seen.items()}
@@ -135,7 +135,7 @@ class Record:
     def versions(self, generation: int, document_id: str, access: Access) -> list[Document]:
         """Every version of a document that can be read, newest first."""
         query = (
-            _visible(generation, access)
+            visible(generation, access)
             .where(versions.c.document_id == document_id)
             .order_by(versions.c.number.desc())
         )
@@ -145,7 +145,7 @@ class Record:
     def translations(self, generation: int, document_id: str, access: Access) -> list[Document]:
         """The current versions of the same work in other languages."""
         work = select(documents.c.work).where(documents.c.id == document_id).scalar_subquery()
-        query = _visible(generation, access).where(
+        query = visible(generation, access).where(
             members.c.current, documents.c.work == work, documents.c.id != document_id
         )
         with self.engine.connect() as connection:
@@ -160,7 +160,7 @@ class Record:
     ) -> list[Document]:
         """Current documents by id, those after ``after``."""
         query = (
-            _visible(generation, access)
+            visible(generation, access)
             .where(members.c.current, documents.c.id > after)
             .order_by(documents.c.id)
             .limit(limit)
@@ -170,7 +170,7 @@ class Record:
 
     def count_documents(self, generation: int, access: Access) -> int:
         """How many current documents there are."""
-        listed = _visible(generation, access).where(members.c.current).subquery()
+        listed = visible(generation, access).where(members.c.current).subquery()
         with self.engine.connect() as connection:
             return connection.scalar(select(func.count()).select_from(listed)) or 0
 
@@ -246,7 +246,7 @@ class Record:
 
     def originals(self, generation: int) -> list[str]:
         """The paths of the originals of every readable version, under the originals folder."""
-        query = _visible(generation, None).where(versions.c.original.is_not(None))
+        query = visible(generation, None).where(versions.c.original.is_not(None))
         with self.engine.connect() as connection:
             return sorted({row.original for row in connection.execute(query)})
 
@@ -298,7 +298,7 @@ class Record:
     def current_documents(self, generation: int) -> Iterator[tuple[Document, list[Passage]]]:
         """Every current document with its passages, whatever its visibility, to index again."""
         query = (
-            _visible(generation, None)
+            visible(generation, None)
             .add_columns(calls.c.call)
             .outerjoin(calls, calls.c.version_key == versions.c.key)
             .where(members.c.current)
@@ -316,7 +316,7 @@ class Record:
         version: int | None,
     ) -> Row[Any] | None:
         which = members.c.current if version is None else versions.c.number == version
-        query = _visible(generation, access).where(versions.c.document_id == document_id, which)
+        query = visible(generation, access).where(versions.c.document_id == document_id, which)
         with self.engine.connect() as connection:
             return connection.execute(query).first()
 
@@ -335,10 +335,11 @@ def _count(connection: Connection, generation: int, table: FromClause) -> int:
     return connection.scalar(query) or 0
 
 
-def _visible(generation: int, access: Access | None) -> Select[Any]:
+def visible(generation: int, access: Access | None) -> Select[Any]:
     """Versions in a generation whose document is not removed and that the caller may see."""
     return (
         select(versions, members.c.current, members.c.visibility)
+        .select_from(versions)  # whatever columns a caller makes of these
         .join(members, members.c.version_key == versions.c.key)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(members.c.generation == generation, documents.c.removed.is_(None))

@@ -27,7 +27,7 @@ from kb.record.schema import passages
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-_COLUMNS = ("title", "kind", "language", "issuer", "published", "version_date")
+_COLUMNS = ("title", "kind", "language", "issuer", "published", "version_date", "valid_until")
 _LISTS = ("authors", "themes", "collections")
 _DETAILS = (*_LISTS, "celex", "eli", "doi", "identifier", "licence", "url")
 
@@ -54,6 +54,7 @@ def metadata_of(row: Row[Any]) -> Metadata:
         issuer=row.issuer,
         published=row.published,
         version_date=row.version_date,
+        valid_until=row.valid_until,
         **details,
     )
 

@@ -35,7 +35,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # A file name is bytes: those that are no UTF-8 are lone surrogates in Python, which no database
 # takes. They are kept as the last private characters of Unicode, which no name holds.
@@ -128,6 +128,7 @@ versions = Table(
     Column("issuer", Text),
     Column("published", Date),
     Column("version_date", Date),
+    Column("valid_until", Date),
     Column("details", Text, nullable=False),  # the other fields of Metadata, as JSON
     UniqueConstraint("document_id", "number"),
 )
@@ -376,6 +377,25 @@ feedback = Table(
     Column("page", Integer),
     Column("quote", Text),
     sqlite_autoincrement=True,  # as above
+)
+
+# Quotes that somebody selected, with their own words between them. Of the secrets in its addresses
+# only the SHA-256 is known. Of documents it holds places, and no words.
+briefs = Table(
+    "briefs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("edit_sha256", String(64), nullable=False, unique=True),
+    Column("read_sha256", String(64), nullable=False, unique=True),
+    Column("title", String(200), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("blocks", Text, nullable=False),  # as JSON
+    Column("staff", Boolean, nullable=False, index=True),
+    Column("key_name", String(200)),  # of whoever made it; null for who had no key
+    Column("created", DateTime, nullable=False),
+    Column("changed", DateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    sqlite_autoincrement=True,  # staff find a brief by its number
 )
 
 # Documents that staff have uploaded, and what became of each. One process of the service at a time

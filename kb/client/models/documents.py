@@ -25,6 +25,7 @@ class Document(Shape):
     issuer: str | None
     published: date | None
     version_date: date | None = Field(description="The day of this version, of a consolidated act.")
+    valid_until: date | None = Field(description="The last day on which it is in force, if known.")
     themes: list[str]
     celex: str | None = Field(description="The CELEX number of an EU act.")
     eli: str | None = Field(description="The European Legislation Identifier.")

@@ -1,0 +1,106 @@
+"""What is asked of exports, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.schemas import Narrowing, Question
+from kb.client import examples
+from kb.export.formats import FORMS, ExportFormat
+from kb.export.wanted import WantedQuote
+
+MAX_CITATIONS = 200
+_SOURCES = ("question", "citations", "brief")
+_WHAT = "What is exported is one of `question`, `citations` and `brief`."
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Leave null out of what is said: what is not wanted is not stated."""
+    schema.pop("default", None)
+
+
+def _described(schema: dict[str, Any]) -> None:
+    """Say of the whole what no field can: exactly one thing is exported."""
+    schema["oneOf"] = [{"required": [name]} for name in _SOURCES]
+
+
+class ExportRequest(BaseModel):
+    """What is exported, and as what."""
+
+    model_config = ConfigDict(json_schema_extra=_described)
+
+    format: ExportFormat = Field(
+        description="A document with notes, or a bibliography for a reference manager.",
+        examples=["docx"],
+    )
+    question: Question | SkipJsonSchema[None] = Field(
+        None,
+        description="A question, whose answer's quotes are exported.",
+        examples=["Qui peut demander une garantie en fonds propres ?"],
+        json_schema_extra=_without_default,
+    )
+    narrowing: Narrowing | SkipJsonSchema[None] = Field(
+        None,
+        description="What the answer to `question` is looked for in.",
+        json_schema_extra=_without_default,
+    )
+    citations: (
+        Annotated[list[WantedQuote], Field(min_length=1, max_length=MAX_CITATIONS)]
+        | SkipJsonSchema[None]
+    ) = Field(
+        None,
+        description="Quotes, as `citations` of an answer gives them; each is looked up again.",
+        json_schema_extra=_without_default,
+    )
+    brief: Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None] = Field(
+        None,
+        description="The secret of a brief: the last part of its address.",
+        json_schema_extra=_without_default,
+    )
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="The title; by default the question, or the title of the brief."
+    )
+    language: Literal["fr", "en"] | None = Field(
+        None,
+        description="Of what stands around the quotes; by default that of the question or brief.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        stated = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(stated) != 1:
+            raise PydanticCustomError("source", _WHAT)
+        if self.narrowing is not None and self.question is None:
+            raise PydanticCustomError("narrowing", "Only a `question` can be narrowed.")
+        return self
+
+
+EXAMPLES: dict[str, Any] = {
+    "answer": {
+        "summary": "The answer to a question, as a Word document",
+        "value": {"format": "docx", "question": "Qui peut demander une garantie ?"},
+    },
+    "quotes": {
+        "summary": "Quotes that an answer gave, for a reference manager",
+        "value": {
+            "format": "bibtex",
+            "citations": [
+                {
+                    name: examples.CITATION[name]
+                    for name in ("document_id", "version", "spans", "quote")
+                }
+            ],
+        },
+    },
+}
+
+
+def file_responses() -> dict[int | str, dict[str, Any]]:
+    """What a route that gives exports answers with."""
+    types = sorted({form.media_type.partition(";")[0] for form in FORMS.values()})
+    content = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"description": "The file, to be saved.", "content": dict.fromkeys(types, content)}}

@@ -1,0 +1,216 @@
+"""Calls: a list and a calendar with filters, and everything that is known of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from api.access import CallerAccess, OpenKnowledgeBase, service_address
+from api.audited import Audited
+from api.calls import Identifier
+from api.replies import Reply
+from api.web.calls_calendar import month_named, month_of
+from api.web.calls_filters import EVERY, QUESTION, choices, in_full, read, sorts, told
+from api.web.calls_shown import shown_call
+from api.web.calls_words import CallWords
+from api.web.site import CurrentSite
+from kb.audit import of_calls
+from kb.calls.dates import brussels_day
+from kb.calls.telling import MEDIA_TYPES, Telling, calendar_of
+from kb.errors import NotFoundError, UsageError
+from kb.model import Visibility
+from kb.record.audit import Action, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.audited import Audit
+    from api.web.calls_filters import Narrowed
+    from api.web.site import Site
+    from kb.bootstrap import KnowledgeBase
+    from kb.calls.finder import CallHit, CallPage
+    from kb.model import Access
+
+router = APIRouter(include_in_schema=False)
+
+PAGE: Final = 20
+# The cursors of the pages before stand in the address, so that there is a way back; it must not
+# grow without end.
+MOST_PAGES: Final = 50
+_TRAIL: Final = "after"
+_BETWEEN: Final = "~"
+CALENDAR: Final = "calendar"
+
+
+@router.get("/calls")
+def find_calls(
+    request: Request,
+    site: CurrentSite,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+) -> HTMLResponse:
+    """Show calls, those first that close next or fit the question best; or a month's deadlines."""
+    asked, words = read(request.query_params, site), CallWords(site)
+    view = CALENDAR if request.query_params.get("view") == CALENDAR else ""
+    values: dict[str, Any] = {"asked": asked, "words": words, "view": view}
+    if kb.record.current_id() is None:
+        return site.page("calls_none.html", status=503, **values)
+    counts = kb.finder.choices(asked.query, access, kb.clock())
+    asked = in_full(asked, counts)
+    values |= {
+        "asked": asked,
+        "told": told(asked, site, words),
+        "choices": choices(asked, counts, words),
+        "sorts": sorts(asked),
+        "every": EVERY,
+    }
+    make = _calendar if view else _list
+    return make(site, kb, access, audit, values)
+
+
+def _list(
+    site: Site, kb: KnowledgeBase, access: Access, audit: Audit, values: dict[str, Any]
+) -> HTMLResponse:
+    asked: Narrowed = values["asked"]
+    trail = _trail(site)
+    errors = dict(asked.errors)
+    try:
+        found = _page(kb, asked, access, trail)
+    except UsageError:  # a cursor of another query, or none of ours
+        trail = []
+        errors["page"] = site.gettext("That page is not there any more. This is the first one.")
+        found = _page(kb, asked, access, trail)
+    _note(audit, asked, found.hits)
+    more = found.next is not None and len(trail) + 1 < MOST_PAGES
+    return site.page(
+        "calls.html",
+        status=422 if errors else 200,
+        **values,
+        errors=errors,
+        found=found,
+        first=len(trail) * PAGE + 1,
+        statuses=_statuses(found),
+        before=_BETWEEN.join(trail[:-1]) if trail else None,
+        after=_BETWEEN.join([*trail, found.next or ""]) if more else None,
+        cut=found.next is not None and not more,
+    )
+
+
+def _page(kb: KnowledgeBase, asked: Narrowed, access: Access, trail: list[str]) -> CallPage:
+    cursor = trail[-1] if trail else None
+    return kb.finder.find(asked.query, access, kb.clock(), cursor=cursor, limit=PAGE)
+
+
+def _trail(site: Site) -> list[str]:
+    given = site.request.query_params.get(_TRAIL, "")
+    return [each for each in given.split(_BETWEEN) if each][:MOST_PAGES]
+
+
+def _statuses(found: CallPage) -> dict[str, int]:
+    """The statuses that may be chosen, with how many calls have each."""
+    counts = found.facets["status"]
+    coming = sum(counts[each] for each in ("open", "forthcoming", "rolling"))
+    alone = sum(count for status, count in counts.items() if status != "closing_soon")
+    listed = ("open", "closing_soon", "forthcoming", "rolling", "closed", "unknown")
+    return {"": coming, **{each: counts[each] for each in listed}, EVERY: alone}
+
+
+def _calendar(
+    site: Site, kb: KnowledgeBase, access: Access, audit: Audit, values: dict[str, Any]
+) -> HTMLResponse:
+    asked: Narrowed = values["asked"]
+    now = kb.clock()
+    first = month_named(site.request.query_params.get("month", ""), brussels_day(now))
+    month = month_of(kb.finder, asked.query, access, now, first)
+    _note(audit, asked, [due.hit for due in month.due], month=f"{first:%Y-%m}")
+    status = 422 if asked.errors else 200
+    return site.page(
+        "calls_calendar.html",
+        status=status,
+        **values,
+        errors=asked.errors,
+        month=month,
+        today=brussels_day(now),
+    )
+
+
+def _note(audit: Audit, asked: Narrowed, hits: Sequence[CallHit], **filters: str) -> None:
+    stated = {name: value for name, value in asked.values.items() if name != "query"}
+    audit.note(
+        Action.CALLS,
+        asked.query.query or None,
+        Outcome.FOUND if hits else Outcome.NOTHING,
+        of_calls(hits),
+        filters={**stated, **filters},
+    )
+
+
+@router.get("/calls/deadlines.ics")
+def deadlines_of_call(
+    call: Annotated[str, Query(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]+$")],
+    site: CurrentSite,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    reply: Reply,
+    audit: Audited,
+) -> Response:
+    """The deadlines of one call as a calendar, which stays right when it is subscribed to."""
+    hit = kb.finder.one(call, access, kb.clock())
+    filters = {"identifier": call, "form": "ics"}
+    if hit is None:
+        audit.note(Action.EXPORT, None, Outcome.NOTHING, filters=filters)
+        raise _not_found()
+    base = service_address(kb, site.request)
+    telling = Telling(
+        access,
+        kb.clock(),
+        site.language,
+        name=hit.call.title,
+        url_of=lambda _: f"{base}{call_path(hit.call.identifier)}",
+    )
+    audit.note(Action.EXPORT, None, Outcome.FOUND, of_calls([hit]), filters=filters)
+    content = calendar_of(kb, [hit], telling)
+    named = {"Content-Disposition": 'attachment; filename="call.ics"'}
+    return reply.tagged(content, content, MEDIA_TYPES["ics"], named)
+
+
+@router.get("/calls/{identifier:path}")
+def show_call(
+    identifier: Identifier,
+    site: CurrentSite,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+) -> HTMLResponse:
+    """Show everything known of a call, with the sentences that say so and what changed of it."""
+    hit = kb.finder.one(identifier, access, kb.clock())
+    outcome = Outcome.NOTHING if hit is None else Outcome.FOUND
+    shown_of = () if hit is None else of_calls([hit])
+    audit.note(Action.CALL, None, outcome, shown_of, filters={"identifier": identifier})
+    if hit is None:
+        raise _not_found()
+    address = f"{service_address(kb, site.request)}/calls/deadlines.ics"
+    public = hit.document.visibility is Visibility.PUBLIC
+    return site.page(
+        "call.html",
+        hit=hit,
+        call=hit.call,
+        words=CallWords(site),
+        shown=shown_call(kb, hit, access),
+        # A calendar program has no key: it is told of what everybody may see.
+        subscription=f"{address}?call={quote(hit.call.identifier)}" if public else None,
+    )
+
+
+def call_path(identifier: str) -> str:
+    """The path of a call's page; the slashes of an identifier are none of the path's."""
+    return f"/calls/{quote(identifier, safe='')}"
+
+
+def _not_found() -> NotFoundError:
+    """One answer for what isn't there and what the caller may not see: they can't be told apart."""
+    return NotFoundError("There is no such call here that you may read.")

@@ -1,0 +1,94 @@
+"""What people read where something went wrong: a page in plain words, with the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from api.retelling import Told
+from api.web.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+# Of programs, whose problems stay documents.
+_OF_PROGRAMS: Final = ("/v1/", "/mcp", "/static/", "/metrics", "/healthz", "/readyz", "/openapi")
+
+
+def _(message: str) -> str:
+    """Mark a text for translation where it is not yet said."""
+    return message
+
+
+# A heading and what to do, by the kind of problem, else by its status.
+_SAID: Final[dict[str | int, tuple[str, str]]] = {
+    "csrf-token-missing": (
+        _("This form has expired"),
+        _("Go back, reload the page and send it again. Nothing was changed."),
+    ),
+    "cross-site-request": (
+        _("This was asked for by another site"),
+        _("Open the page here and try again. Nothing was changed."),
+    ),
+    "nothing-ingested": (
+        _("There is nothing to search yet"),
+        _("As soon as the team adds documents, they are found here."),
+    ),
+    404: (
+        _("There is nothing here"),
+        _(
+            "The address may be mistyped, the document may have been removed, or it may be for "
+            "members: sign in if you have a key."
+        ),
+    ),
+    405: (
+        _("This page can't be used like that"),
+        _("Go back to the page that you came from, or begin at the home page."),
+    ),
+    413: (_("This is too large"), _("Send it in several parts.")),
+    422: (
+        _("The address of this page can't be read"),
+        _("A part of it is missing or mistyped. Begin again at the home page."),
+    ),
+    429: (
+        _("Too many requests from your place"),
+        _("Wait a moment, then reload the page."),
+    ),
+    503: (
+        _("The service can't answer at the moment"),
+        _("Many people may be asking at once. Wait a moment, then reload the page."),
+    ),
+}
+_ELSE: Final = (
+    _("Something went wrong here"),
+    _("It is our fault. Try again; if it happens again, tell the team what you did."),
+)
+
+
+def is_page(scope: Scope) -> bool:
+    """Whether somebody looks at the answer in a browser."""
+    if scope["path"].startswith(_OF_PROGRAMS):
+        return False
+    return "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def as_page(scope: Scope, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Told:
+    """A problem as a page in the reader's language."""
+    site = Site(Request(scope), scope.get("state", {}).get("caller"))
+    heading, advice = _SAID.get(_slug(problem)) or _SAID.get(status) or _ELSE
+    page = site.page(
+        "error.html",
+        heading=site.gettext(heading),
+        advice=site.gettext(advice),
+        seconds=headers.get("retry-after"),
+        request_id=problem.get("request_id"),
+    )
+    return Told(bytes(page.body), dict(page.headers))
+
+
+def _slug(problem: Mapping[str, Any]) -> str:
+    return str(problem["type"]).rpartition("/")[2]

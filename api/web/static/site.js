@@ -1,0 +1,68 @@
+// What every page gains where scripts run; without them everything works, by whole pages.
+
+const status = document.getElementById("status");
+
+/** Say something to who hears the page instead of seeing it. */
+export function say(text) {
+  status.textContent = "";
+  requestAnimationFrame(() => { status.textContent = text; });
+}
+
+/** Put the part of a page at an address in the place of the one here: `data-part` names both. */
+async function replacePart(form, address) {
+  const part = document.querySelector(form.dataset.part);
+  part.classList.add("busy");
+  part.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = page.querySelector(form.dataset.part);
+    if (!response.ok || !fresh) throw new Error(String(response.status));
+    const focused = document.activeElement?.id;
+    part.replaceWith(document.adoptNode(fresh));
+    document.title = page.title;
+    history.pushState({ part: true }, "", address);
+    if (focused) document.getElementById(focused)?.focus();
+    const told = document.querySelector("[data-told]");
+    if (told) say(told.textContent.trim());
+  } catch {
+    location.assign(address); // the page itself says what is wrong
+  }
+}
+
+/** The address that a form of method GET leads to, without its empty fields. */
+function addressOf(form) {
+  const address = new URL(form.getAttribute("action") || location.pathname, location.href);
+  address.search = "";
+  for (const [name, value] of new FormData(form)) {
+    if (value) address.searchParams.append(name, value);
+  }
+  return address;
+}
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-part]");
+  if (form && !event.target.matches("input[type=search], input[type=text]")) {
+    replacePart(form, addressOf(form));
+  }
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("form[data-part]")) {
+    event.preventDefault();
+    replacePart(form, addressOf(form));
+    return;
+  }
+  // A second press would ask again for what is under way.
+  const button = event.submitter;
+  if (button && form.method === "get") {
+    form.classList.add("busy");
+    button.setAttribute("aria-disabled", "true");
+  }
+});
+addEventListener("popstate", () => location.reload());
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return; // shown again as it was left
+  document.querySelectorAll("form.busy").forEach((form) => form.classList.remove("busy"));
+  document.querySelectorAll("[aria-disabled]").forEach((each) => each.removeAttribute("aria-disabled"));
+});

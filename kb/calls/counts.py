@@ -1,0 +1,101 @@
+"""How many calls each value of a filter leaves, counted inside the engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kb.calls.places import MEMBER_STATES
+from kb.index.conditions import UNKNOWN
+from kb.index.payload import OF
+from kb.model import Applicant, CallStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kb.index.base import IndexReader
+    from kb.model import Filters
+
+MAX_FACET: Final = 200
+# What is counted beside the hits, by its name at every door, and the payload field behind it.
+FACETS: Final = {
+    "programme": "programme",
+    "action_type": "action_types",
+    "applicant": "applicants",
+    "country": "countries",
+    "theme": "themes",
+}
+# The same names, and the filters of ``CallFilters`` behind them.
+_NARROWED: Final = {
+    "programme": "programmes",
+    "action_type": "action_types",
+    "applicant": "applicants",
+    "country": "countries",
+    "theme": "themes",
+}
+
+
+def facets(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
+    """Counts of every value; those of statuses are one count for each range of dates.
+
+    A filter on a status narrows the others' counts, not those of the statuses.
+    """
+    found: dict[str, dict[str, int]] = {"status": {}, **{name: {} for name in FACETS}}
+    if filters.call is None:
+        return found
+    for status in CallStatus:
+        found["status"][status.value] = index.count(_with(filters, "statuses", (status,)))
+    return found | _values(index, filters)
+
+
+def total(counts: Mapping[str, int], asked: Sequence[CallStatus]) -> int:
+    """How many calls have one of the statuses, or any: they exclude each other but for one."""
+    wanted = set(asked or CallStatus)
+    if CallStatus.OPEN in wanted:
+        wanted.discard(CallStatus.CLOSING_SOON)  # is open too
+    return sum(counts[status.value] for status in wanted)
+
+
+def choices(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
+    """How many calls each value would leave, if it took the place of what its field states.
+
+    So a value can be exchanged for another. Facets say how many calls name a value; of who may
+    apply, and from where, a choice leaves more: calls that mean it in other words, or do not say.
+    """
+    if filters.call is None:
+        return {name: {} for name in FACETS}
+    found = _values(index, filters)
+    for name, field in _NARROWED.items():
+        if getattr(filters.call, field):
+            found[name] = _values(index, _with(filters, field, ()))[name]
+    found["applicant"] = _each(index, filters, "applicants", Applicant)
+    named = (code for code in found["country"] if code != UNKNOWN)
+    found["country"] = _each(index, filters, "countries", {*MEMBER_STATES, *named})
+    return found
+
+
+def _values(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
+    """How many calls have each value of a field, by the field's name."""
+    found: dict[str, dict[str, int]] = {name: {} for name in FACETS}
+    names = {key: name for name, key in FACETS.items()}
+    for counted, count in index.facet("counted", filters, MAX_FACET * len(FACETS)).items():
+        key, _, value = counted.partition(OF)
+        found[names[key]][value] = count
+    return found
+
+
+def _each(
+    index: IndexReader, filters: Filters, field: str, values: Iterable[str]
+) -> dict[str, int]:
+    return {
+        str(value): index.count(_with(filters, field, (value,))) for value in sorted(values)
+    }
+
+
+def _with(filters: Filters, field: str, values: tuple[str, ...]) -> Filters:
+    """The filters with another choice in one field of those on calls."""
+    if filters.call is None:
+        return filters
+    # mypy knows no field by a name that is computed.
+    stated: dict[str, object] = {field: values}
+    return replace(filters, call=replace(filters.call, **stated))  # type: ignore[arg-type]

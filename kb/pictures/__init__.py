@@ -1,0 +1,1 @@
+"""Pictures of pages: drawn from the originals in processes apart, and kept."""
