@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from api import (
     calls,
     documents,
+    exports,
     feedback,
     following,
     login,
@@ -41,8 +42,9 @@ from api.rates import FailedKeys, RateLimits, Rates
 from api.readiness import Readiness
 from api.retelling import Retelling
 from api.turns import Turns
-from api.web import about, ask, reading
-from api.web.errors import as_page, is_page
+from api.web import about, ask, briefs, library, reading, staff, staff_keys, staff_uploads
+from api.web import calls as call_pages
+from api.web.errors import as_page, is_page, on_unexpected
 from api.web.site import STATIC
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
 from kb.errors import StoreError
@@ -126,9 +128,10 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
         redirect_slashes=False,  # a redirect would tell of an address that is for staff alone
     )
     for part in (
-        *(search, documents, uploads, following, calls, feedback),
+        *(search, documents, uploads, following, calls, exports, feedback),
         *(login, problem_kinds, service),
-        *(about, ask, reading),
+        *(about, ask, briefs, reading, library, call_pages),
+        *(staff, staff_uploads, staff_keys),
     ):
         app.include_router(part.router)
     app.mount(
@@ -140,6 +143,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     )
     app.router.routes.append(mcp_route())
     add_problem_handlers(app)
+    app.add_exception_handler(Exception, on_unexpected)
     app.add_exception_handler(405, on_wrong_method)
     describe(app)
     _add_middleware(app, kb.settings if kb else load_settings())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.schemas import Narrowing, Question
@@ -15,17 +14,20 @@ from kb.export.wanted import WantedQuote
 
 MAX_CITATIONS = 200
 _SOURCES = ("question", "citations", "brief")
+_Citations = Annotated[list[WantedQuote], Field(min_length=1, max_length=MAX_CITATIONS)]
 _WHAT = "What is exported is one of `question`, `citations` and `brief`."
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    """Leave null out of what is said: what is not wanted is not stated."""
-    schema.pop("default", None)
+def _stated(schema: dict[str, Any]) -> None:
+    """Leave null out of what is said of a field: what is not wanted is not stated."""
+    del schema["default"]
+    schema |= schema.pop("anyOf")[0]
 
 
 def _described(schema: dict[str, Any]) -> None:
-    """Say of the whole what no field can: exactly one thing is exported."""
+    """Say of the whole what no field can: exactly one thing is exported, a question narrowed."""
     schema["oneOf"] = [{"required": [name]} for name in _SOURCES]
+    schema["dependentRequired"] = {"narrowing": ["question"]}
 
 
 class ExportRequest(BaseModel):
@@ -37,29 +39,26 @@ class ExportRequest(BaseModel):
         description="A document with notes, or a bibliography for a reference manager.",
         examples=["docx"],
     )
-    question: Question | SkipJsonSchema[None] = Field(
+    question: Question | None = Field(
         None,
         description="A question, whose answer's quotes are exported.",
         examples=["Qui peut demander une garantie en fonds propres ?"],
-        json_schema_extra=_without_default,
+        json_schema_extra=_stated,
     )
-    narrowing: Narrowing | SkipJsonSchema[None] = Field(
+    narrowing: Narrowing | None = Field(
         None,
         description="What the answer to `question` is looked for in.",
-        json_schema_extra=_without_default,
+        json_schema_extra=_stated,
     )
-    citations: (
-        Annotated[list[WantedQuote], Field(min_length=1, max_length=MAX_CITATIONS)]
-        | SkipJsonSchema[None]
-    ) = Field(
+    citations: _Citations | None = Field(
         None,
         description="Quotes, as `citations` of an answer gives them; each is looked up again.",
-        json_schema_extra=_without_default,
+        json_schema_extra=_stated,
     )
-    brief: Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None] = Field(
+    brief: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None,
         description="The secret of a brief: the last part of its address.",
-        json_schema_extra=_without_default,
+        json_schema_extra=_stated,
     )
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None, description="The title; by default the question, or the title of the brief."
@@ -71,10 +70,10 @@ class ExportRequest(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        stated = [name for name in _SOURCES if getattr(self, name) is not None]
-        if len(stated) != 1:
+        stated = [name for name in _SOURCES if name in self.model_fields_set]
+        if len(stated) != 1 or getattr(self, stated[0]) is None:
             raise PydanticCustomError("source", _WHAT)
-        if self.narrowing is not None and self.question is None:
+        if "narrowing" in self.model_fields_set and not (self.narrowing and self.question):
             raise PydanticCustomError("narrowing", "Only a `question` can be narrowed.")
         return self
 

@@ -1,16 +1,14 @@
-"""Saved searches with their secret addresses, and the pages that the links in mails lead to."""
+"""Saved searches with their secret addresses; ``api.web.following`` has their pages."""
 
 import logging
-from html import escape
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from api.access import BY_SECRET, CurrentCaller, OpenKnowledgeBase, service_address
+from api.access import BY_SECRET, Caller, CurrentCaller, OpenKnowledgeBase, service_address
 from api.openapi import problems
-from api.pages import page
 from kb.bootstrap import KnowledgeBase
 from kb.calls.mail import (
     MailDoubtfulError,
@@ -41,7 +39,6 @@ router = APIRouter(prefix="/v1", tags=["following"])
 _log = logging.getLogger(__name__)
 
 Secret = Annotated[str, Path(max_length=200, description="Of the search: `oms_…`.")]
-Token = Annotated[str, Path(max_length=200)]
 
 
 class SearchRequest(BaseModel):
@@ -102,7 +99,6 @@ def save_search(
     asked: SearchRequest,
     caller: CurrentCaller,
     kb: OpenKnowledgeBase,
-    searches: Searches,
     post: OpenMailer,
     request: Request,
     tasks: BackgroundTasks,
@@ -114,25 +110,17 @@ def save_search(
     """
     if asked.email and post is None:
         raise UsageError("email: this service sends no mails at present; leave it out.")
-    now = kb.clock()
-    search, secret = create(
-        searches,
-        NewSearch(
-            name=asked.name,
-            query=CallQuery.from_values(asked.query),
-            language=asked.language,
-            visibility=_narrowest(caller.access),
-            address=asked.email or "",
-            collections=caller.access.collections,
-            key_name=None if caller.key is None else caller.key.name,
-        ),
-        now,
-        CallRecords(kb.engine).newest_news(),
-        MAX_OPEN_SEARCHES if caller.key is None else MAX_SEARCHES,
+    search, secret = keep(
+        kb,
+        caller,
+        asked.name,
+        CallQuery.from_values(asked.query),
+        language=asked.language,
+        email=asked.email or "",
     )
     if asked.email and post is not None:
         # After the answer, whose time would tell whether there was anything to send.
-        tasks.add_task(_ask, kb, searches, post, search.id)
+        tasks.add_task(ask_reader, kb, post, search.id)
     return JSONResponse(
         _created(search, secret, service_address(kb, request), email=bool(asked.email)),
         status_code=201,
@@ -155,37 +143,6 @@ def delete_search(secret: Secret, kb: OpenKnowledgeBase, searches: Searches) -> 
     return Response(status_code=204)
 
 
-@router.get("/searches/confirm/{token}", include_in_schema=False, dependencies=[BY_SECRET])
-def ask_to_confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
-    """Show a button. Programs that check mails follow links: looking changes nothing."""
-    search = searches.asked_for(token, kb.clock())
-    if search is None:
-        return _page(_EXPIRED, status=404)
-    return _page(_CONFIRM, button=True, name=search.name)
-
-
-@router.post("/searches/confirm/{token}", include_in_schema=False, dependencies=[BY_SECRET])
-def confirm(token: Token, kb: OpenKnowledgeBase, searches: Searches) -> HTMLResponse:
-    """Confirm the address that was asked with this token."""
-    if not searches.confirm(token, kb.clock()):
-        return _page(_EXPIRED, status=404)
-    return _page(_CONFIRMED)
-
-
-@router.get("/unsubscribe/{token}", include_in_schema=False, dependencies=[BY_SECRET])
-async def ask_to_unsubscribe(token: Token) -> HTMLResponse:
-    """Show a button, whatever the token: looking changes nothing and tells nothing."""
-    del token
-    return _page(_UNSUBSCRIBE, button=True)
-
-
-@router.post("/unsubscribe/{token}", include_in_schema=False, dependencies=[BY_SECRET])
-def unsubscribe(token: Token, searches: Searches) -> HTMLResponse:
-    """Erase the address whose mails hold this token (RFC 8058); it may be done before."""
-    searches.erase_address_of(token)
-    return _page(_UNSUBSCRIBED)
-
-
 def saved_search(secret: Secret, kb: OpenKnowledgeBase, searches: Searches) -> SavedSearch:
     """The search whose addresses hold a secret, for routes that serve its feeds.
 
@@ -198,65 +155,56 @@ def saved_search(secret: Secret, kb: OpenKnowledgeBase, searches: Searches) -> S
     return search
 
 
-def _narrowest(access: Access) -> Visibility:
-    return max(access.visibilities, key=list(Visibility).index, default=Visibility.PUBLIC)
+def keep(
+    kb: KnowledgeBase, caller: Caller, name: str, query: CallQuery, *, language: str, email: str
+) -> tuple[SavedSearch, str]:
+    """Keep a search of a caller from now on; returns it with its secret.
+
+    Raises:
+        UsageError: Something of it can't be used, or too many searches are kept.
+    """
+    return create(
+        SearchesRecord(kb.engine),
+        NewSearch(
+            name=name,
+            query=query,
+            language=language,
+            visibility=_narrowest(caller.access),
+            address=email,
+            collections=caller.access.collections,
+            key_name=None if caller.key is None else caller.key.name,
+        ),
+        kb.clock(),
+        CallRecords(kb.engine).newest_news(),
+        MAX_OPEN_SEARCHES if caller.key is None else MAX_SEARCHES,
+    )
 
 
-def _ask(kb: KnowledgeBase, searches: SearchesRecord, post: SmtpMailer, search_id: int) -> None:
+def ask_reader(kb: KnowledgeBase, post: SmtpMailer, search_id: int) -> None:
+    """Ask whoever reads the mails of a search's address whether they want digests."""
     try:
         public_url = public_address(kb.settings.public_url)
-        ask_address(searches, post, search_id, public_url, kb.clock())
+        ask_address(SearchesRecord(kb.engine), post, search_id, public_url, kb.clock())
     except (MailRefusedError, MailDoubtfulError) as error:
         _log.warning("The question to the address of search %d: %s", search_id, error)
 
 
+def feed_addresses(address: str, secret: str) -> dict[str, str]:
+    """Where a saved search is subscribed to, by form, under the address of the service."""
+    return {form: f"{address}/v1/feeds/{secret}/calls.{form}" for form in ("ics", "atom")}
+
+
+def _narrowest(access: Access) -> Visibility:
+    return max(access.visibilities, key=list(Visibility).index, default=Visibility.PUBLIC)
+
+
 def _created(search: SavedSearch, secret: str, address: str, *, email: bool) -> dict[str, Any]:
-    base = f"{address}/v1/feeds/{secret}"
     return {
         "name": search.name,
         "query": dict(search.query),
         "language": search.language,
         "created": search.created.isoformat(timespec="seconds"),
         "secret": secret,
-        "feeds": {"ics": f"{base}/calls.ics", "atom": f"{base}/calls.atom"},
+        "feeds": feed_addresses(address, secret),
         "email": "to_be_confirmed" if email else None,
     }
-
-
-# Each: the words above in French and English, and those of the button.
-_CONFIRM = (
-    ("Recevoir les alertes de cette recherche", "Confirmer l'adresse"),
-    ("Receive the alerts of this search", "Confirm the address"),
-)
-_CONFIRMED = (
-    ("L'adresse est confirmée : elle recevra les alertes.", ""),
-    ("The address is confirmed: it will receive the alerts.", ""),
-)
-_EXPIRED = (
-    ("Ce lien n'est plus valable. Enregistrez la recherche à nouveau.", ""),
-    ("This link is not valid any more. Save the search again.", ""),
-)
-_UNSUBSCRIBE = (
-    ("Ne plus recevoir d'alertes et effacer l'adresse", "Effacer l'adresse"),
-    ("Receive no more alerts and erase the address", "Erase the address"),
-)
-_UNSUBSCRIBED = (
-    ("L'adresse est effacée : plus rien ne lui sera envoyé.", ""),
-    ("The address is erased: nothing more will be sent to it.", ""),
-)
-
-
-def _page(
-    words: tuple[tuple[str, str], tuple[str, str]],
-    *,
-    button: bool = False,
-    name: str = "",
-    status: int = 200,
-) -> HTMLResponse:
-    """A page in both languages, French first, with a button each that posts to its own address."""
-    parts = []
-    for language, (said, action) in zip(("fr", "en"), words, strict=True):
-        form = f'<form method="post"><button>{escape(action)}</button></form>' if button else ""
-        of = f"<p><strong>{escape(name)}</strong></p>" if name else ""
-        parts.append(f'<section lang="{language}"><h1>{escape(said)}</h1>{of}{form}</section>')
-    return page("Alertes", "".join(parts), status=status)

@@ -123,7 +123,9 @@ async def sign_in(request: Request, site: CurrentSite, kb: OpenKnowledgeBase) ->
     token = await run_in_threadpool(_open, kb, text, session_token(request.scope))
     if token is None:
         request.state.failed_key = True
-        return _page(site, _fault(site, text), status=401)
+        # That a key is mistyped shows in the key itself and tells nothing of others; why one is not
+        # accepted is not told.
+        return _page(site, "refused" if is_well_formed(text) else "mistyped", 401)
     response = site.redirect("/")
     # Until the browser is closed; the service ends the session after hours.
     response.set_cookie(
@@ -172,21 +174,5 @@ def _open(kb: KnowledgeBase, text: str, former: str | None) -> str | None:
     return kb.keys.open_session(key.id, now)
 
 
-def _page(site: Site, error: str | None = None, status: int = 200) -> HTMLResponse:
-    return site.page("login.html", status=status, headers=_NO_STORE, error=error)
-
-
-def _fault(site: Site, given: str) -> str:
-    """What is wrong with a key.
-
-    That it is mistyped shows in the key itself and tells nothing of others; why one is not accepted
-    is not told.
-    """
-    if is_well_formed(given):
-        return site.gettext(
-            "This key is not accepted: it may have expired or been revoked. Ask the association "
-            "for another."
-        )
-    return site.gettext(
-        "This key is incomplete or mistyped. Copy the whole of it: it begins with omk_."
-    )
+def _page(site: Site, fault: str | None = None, status: int = 200) -> HTMLResponse:
+    return site.page("login.html", status=status, headers=_NO_STORE, fault=fault)

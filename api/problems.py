@@ -187,7 +187,7 @@ def stream_problem(scope: Scope, error: Exception) -> ProblemResponse:
     if isinstance(error, OperationalError):
         return database_problem(scope, error)
     _log.error("%s: the stream broke off", without_secrets(scope["path"]), exc_info=error)
-    return _unexpected_problem(scope)
+    return unexpected_problem(scope)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -196,7 +196,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _on_database_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected_error)
 
 
 async def _on_knowledge_base_error(request: Request, error: Exception) -> ProblemResponse:
@@ -235,12 +234,8 @@ async def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
     return problem_response(request.scope, status, detail, headers=error.headers)
 
 
-async def _on_unexpected_error(request: Request, error: Exception) -> ProblemResponse:
-    del error  # the server logs it
-    return _unexpected_problem(request.scope)
-
-
-def _unexpected_problem(scope: Scope) -> ProblemResponse:
+def unexpected_problem(scope: Scope) -> ProblemResponse:
+    """The answer to what nobody thought of; the server logs it."""
     return problem_response(
         scope,
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # In the order in which a newcomer meets them.
 _ORDER = (
-    *("ingest", "ask", "search", "pull", "calls", "call", "match", "changes", "searches", "alerts"),
+    *("ingest", "ask", "search", "export"),
+    *("pull", "calls", "call", "match", "changes", "searches", "alerts"),
     *("serve", "mcp", "keys", "audit"),
     *("status", "doctor", "remove", "rollback", "backup", "restore"),
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kb.model import Hit
 
 EVERYTHING = Filters(FULL_ACCESS)
+pytest_plugins = ["browsing"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -214,6 +214,8 @@ class Drawing:
         if "$ref" in schema:
             part = schema["$ref"].rpartition("/")[2]
             return self.of(self.document["components"]["schemas"][part], name)
+        if "properties" in schema:
+            return self._object(schema)
         if choices := [each for each in _choices(schema) if each != {"type": "null"}]:
             return self.of(self.chance.choice(choices), name)
         if "const" in schema or "enum" in schema:
@@ -222,7 +224,7 @@ class Drawing:
             return self.pools[name]()
         match schema.get("type"):
             case "object":
-                return self._object(schema)
+                return {}
             case "array":
                 most = min(schema.get("maxItems", 2), 2)
                 least = schema.get("minItems", 0)
@@ -236,11 +238,14 @@ class Drawing:
         return self._text(schema)
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
-        required = schema.get("required", ())
+        required = {*schema.get("required", ())}
+        alternatives = [each["required"] for each in schema.get("oneOf", ())]
+        others = {name for each in alternatives for name in each}
+        required |= set(self.chance.choice(alternatives)) if alternatives else set()
         return {
             name: self.of(inner, name)
-            for name, inner in schema.get("properties", {}).items()
-            if name in required or self.chance.random() < _SOMETIMES
+            for name, inner in schema["properties"].items()
+            if name in required or (name not in others and self.chance.random() < _SOMETIMES)
         }
 
     def _text(self, schema: dict[str, Any]) -> str:

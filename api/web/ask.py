@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import accumulate
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from markupsafe import Markup
 from pydantic import ValidationError
+from starlette.responses import Response
 
 from api import schemas
-from api.access import CallerAccess, OpenKnowledgeBase, search_engine
+from api.access import CallerAccess, OpenKnowledgeBase, search_engine, service_address
 from api.audited import Audited
+from api.exports import download
 from api.metrics import metrics
 from api.problems import stream_problem
-from api.streaming import Stream
+from api.streaming import Stream, until_left
 from api.web.site import CurrentSite
 from kb.audited import note_answer
+from kb.export.formats import ExportFormat
+from kb.export.gather import note_export, of_answer
+from kb.record.library import Library, Wanted
 from kb.themes import campaigns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from starlette.responses import Response
     from starlette.types import Scope
 
     from api.web.site import Site
     from kb.bootstrap import KnowledgeBase
     from kb.model import Access, Answer
+    from kb.record.library import Count, Counts
 
 router = APIRouter(include_in_schema=False)
 
 # Where the answer goes in the page around it; no text of a reader can hold it, they are escaped.
 _FOLLOWS: Final = Markup("<!-- the answer follows -->")
+_MOST_ISSUERS: Final = 100
 FILTERS: Final = ("theme", "kind", "language", "issuer", "since", "until")
+
+
+# What an answer can be taken away as; the names are the same in both languages.
+FORMATS: Final = (
+    (ExportFormat.DOCX, "Word"),
+    (ExportFormat.PDF, "PDF"),
+    (ExportFormat.MARKDOWN, "Markdown"),
+    (ExportFormat.BIBTEX, "BibTeX"),
+    (ExportFormat.RIS, "RIS"),
+    (ExportFormat.CSL_JSON, "CSL-JSON"),
+)
+
+
+class Choice(NamedTuple):
+    """A value of a filter, its name, and how many documents have it, where that is known."""
+
+    value: str
+    name: str
+    documents: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +85,7 @@ async def ask(
     The page is sent at once and its answer as soon as it is found.
     """
     asked = read_asked(site.request.query_params, site)
-    shown = {"asked": asked, **await run_in_threadpool(_shown, kb, access, asked)}
+    shown = {"asked": asked, **await run_in_threadpool(_shown, kb, access, asked, site)}
     status = 422 if asked.errors else 200
     if not asked.question or "q" in asked.errors or not shown["documents"]:
         return site.page("ask.html", status=status, **shown)
@@ -82,6 +108,34 @@ async def ask(
         return site.render("ask_broken.html", **shown).encode()
 
     return Stream(pieces(), broken, {**site.headers(), "Content-Type": "text/html; charset=utf-8"})
+
+
+@router.get("/export")
+async def export(
+    site: CurrentSite,
+    access: CallerAccess,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+    form: Annotated[ExportFormat, Query(alias="format")],
+) -> Response:
+    """Give the quotes of an answer as a file.
+
+    Raises:
+        NotFoundError: The documents do not suffice to answer.
+    """
+    asked = read_asked(site.request.query_params, site)
+    if not asked.question or asked.errors:
+        return site.redirect("/", **{**asked.values, "q": asked.question})
+    engine = await search_engine(kb)
+    async with until_left(site.request.receive):
+        answer = await engine.answer_async(asked.question, asked.narrowing.filters(access))
+
+    def make() -> Response:
+        dossier = of_answer(kb, answer, access, site.language)
+        note_export(audit, dossier, form, asked.question)
+        return download(dossier, form, service_address(kb, site.request))
+
+    return await run_in_threadpool(make)
 
 
 def _part(site: Site, answer: Answer, shown: Mapping[str, Any]) -> str:
@@ -131,14 +185,61 @@ def _fault(name: str, site: Site) -> str:
     return site.gettext("This value can't be used; all are shown.")
 
 
-def _shown(kb: KnowledgeBase, access: Access, asked: Asked) -> dict[str, Any]:
+def _shown(kb: KnowledgeBase, access: Access, asked: Asked, site: Site) -> dict[str, Any]:
     """What stands around an answer: campaigns, and the choices of the filters with counts."""
     generation = kb.record.current_id()
-    documents = 0 if generation is None else kb.record.count_documents(generation, access)
+    narrowing = asked.narrowing
+    wanted = Wanted(
+        theme=narrowing.theme,
+        kind=narrowing.kind,
+        language=narrowing.language,
+        issuer=narrowing.issuer,
+        since=narrowing.since,
+        until=narrowing.until,
+    )
+    held = Library(kb.engine)
+    counts = None if generation is None else held.counts(generation, access, wanted)
     return {
-        "documents": documents,
-        "searched": documents,
+        "documents": 0 if generation is None else kb.record.count_documents(generation, access),
+        "searched": counts.documents if counts else 0,
         "campaigns": campaigns().all,
-        "choices": {name: [] for name in FILTERS},
-        "formats": [],
+        "choices": _choices(counts, asked, site) if counts else {},
+        "formats": FORMATS,
     }
+
+
+def _choices(counts: Counts, asked: Asked, site: Site) -> dict[str, list[Choice]]:
+    """What each filter can be set to, with how many documents that leaves."""
+    texts = site.texts
+    themes = {each.value: each.documents for each in counts.themes + counts.campaigns}
+    found = {
+        "theme": [
+            Choice(each.id, indent + each.label[site.language], themes[each.id])
+            for campaign in campaigns().all
+            for indent, each in [("", campaign), *(("\u2003", each) for each in campaign.themes)]
+            if each.id in themes
+        ],
+        "kind": [_choice(each, site.kind_name(each.value)) for each in counts.kinds],
+        "language": [_choice(each, texts.language_name(each.value)) for each in counts.languages],
+        "issuer": [_choice(each, each.value) for each in counts.issuers[:_MOST_ISSUERS]],
+        "since": _cumulated(counts.published, "{}-01-01"),
+        "until": _cumulated(counts.published[::-1], "{}-12-31"),
+    }
+    for name, choices in found.items():
+        value = asked.values[name]
+        if value and name not in asked.errors and value not in {each.value for each in choices}:
+            choices.append(Choice(value, value, None))
+    return found
+
+
+def _choice(count: Count, name: str) -> Choice:
+    return Choice(count.value, name, count.documents)
+
+
+def _cumulated(years: Sequence[Count], day: str) -> list[Choice]:
+    """Years with the documents from the first up to each: those since it, or until it."""
+    totals = accumulate(each.documents for each in years)
+    return [
+        Choice(day.format(each.value.zfill(4)), each.value, total)
+        for each, total in zip(years, totals, strict=True)
+    ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Whoever has the address has the brief: it goes into no cache and no search. That it goes to no
 # other site either, the frame of every page sees to.
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+SECRET_HEADERS: Final = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 _COOKIE: Final = "kb_brief"
 _MOST: Final = 20  # addresses in the cookie
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -99,7 +99,7 @@ class BriefRoom:
         return self.site.page(
             "briefs.html",
             status=status,
-            headers=_HEADERS,
+            headers=SECRET_HEADERS,
             mine=[(address, brief, _quotes(brief)) for address, brief in mine],
             shared=[(str(each.id), each, _quotes(each)) for each in shared if each.id not in known],
             title=title,
@@ -117,7 +117,7 @@ class BriefRoom:
         return self.site.page(
             "brief.html" if found.may_edit else "brief_read.html",
             status=status,
-            headers=_HEADERS,
+            headers=SECRET_HEADERS,
             brief=brief,
             address=address,
             entries=_entries(shown),
@@ -180,10 +180,13 @@ def _quotes(brief: Brief) -> int:
 def _entries(shown: Sequence[Shown]) -> list[dict[str, Any]]:
     """Blocks as templates tell them apart, which know no types."""
     entries: list[dict[str, Any]] = []
+    paragraphs = 0
     for at, each in enumerate(shown):
         match each:
             case Paragraph(text):
-                entries.append({"at": at, "kind": "paragraph", "text": text})
+                paragraphs += 1
+                entry = {"at": at, "kind": "paragraph", "text": text, "number": paragraphs}
+                entries.append(entry)
             case Quoted(citation, outdated, since):
                 reasons = [reason.value for reason in outdated]
                 entries.append(

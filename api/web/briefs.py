@@ -1,29 +1,28 @@
 """Briefs: quotes that somebody selects, orders and writes between, at an address that is secret."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api.access import BY_SECRET, CurrentCaller, OpenKnowledgeBase
+from api.access import BY_SECRET, CurrentCaller, OpenKnowledgeBase, service_address
+from api.audited import Audited
 from api.authentication import is_cross_site
+from api.exports import download
 from api.login import FormCaller
 from api.problems import CrossSiteError
-from api.web.brief_room import BriefRoom, NoBriefError
+from api.web.brief_room import SECRET_HEADERS, BriefRoom, NoBriefError
 from api.web.site import CurrentSite, Site
 from kb.briefs import editing
 from kb.briefs.keeping import append, begin
 from kb.briefs.model import Brief, Missing, Paragraph, Reference
 from kb.briefs.resolve import resolve
 from kb.errors import NotFoundError, UsageError
-
-if TYPE_CHECKING:
-    from kb.record.briefs import Opened
+from kb.export.formats import ExportFormat
+from kb.export.gather import note_export, of_brief
 
 router = APIRouter(include_in_schema=False)
 
@@ -100,9 +99,7 @@ def begin_brief(
     room = _room(request, kb, caller)
     if not title.strip() or len(" ".join(title.split())) > editing.MAX_TITLE:
         return room.list_page(422, title=title, fault=_fault("rename", room.site))
-    brief, secret = begin(
-        room.record, title, room.site.language, kb.clock(), room.key_name
-    )
+    _, secret = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
     return room.remembering(room.site.redirect(f"/briefs/{secret}"), secret)
 
 
@@ -126,9 +123,7 @@ def add_quote(
     address = room.current
     if address is None:
         title = room.site.gettext("Brief of %(day)s", day=room.site.texts.day(room.site.today))
-        _, address = begin(
-            room.record, title, room.site.language, kb.clock(), room.key_name
-        )
+        _, address = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
     opened = room.open(address)
     if len(opened.brief.blocks) >= editing.MAX_BLOCKS:
         return room.brief_page(opened, address, 422, fault=_fault("write", room.site, full=True))
@@ -152,6 +147,25 @@ def show_brief(
     if view == "read":
         opened = replace(opened, may_edit=False)
     return room.brief_page(opened, address)
+
+
+@router.get("/briefs/{address}/export", dependencies=[BY_SECRET])
+def export_brief(
+    address: Address,
+    form: Annotated[ExportFormat, Query(alias="format")],
+    request: Request,
+    site: CurrentSite,
+    caller: CurrentCaller,
+    kb: OpenKnowledgeBase,
+    audit: Audited,
+) -> Response:
+    """Give a brief as a document or a bibliography, as it stands for whoever asks."""
+    brief = BriefRoom(request, kb, caller, site).open(address).brief
+    dossier = of_brief(kb, brief, caller.access)
+    note_export(audit, dossier, form, None)
+    response = download(dossier, form, service_address(kb, request))
+    response.headers.update(SECRET_HEADERS)
+    return response
 
 
 @router.post("/briefs/{address}", dependencies=[BY_SECRET])
@@ -250,7 +264,7 @@ def _added(request: Request, site: Site, brief: Brief, address: str, back: str) 
             count,
             title=brief.title,
         )
-        return JSONResponse({"message": message, "brief": f"briefs/{address}"})
+        return JSONResponse({"message": message, "brief": address})
     return RedirectResponse(
         f"{site.url('/')}{way_back(back)}#added", 303, headers={"Cache-Control": "no-store"}
     )

@@ -1,38 +1,30 @@
 """Calls: a list and a calendar with filters, and everything that is known of each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.access import CallerAccess, OpenKnowledgeBase, service_address
-from api.audited import Audited
+from api.audited import Audit, Audited
 from api.calls import Identifier
 from api.replies import Reply
+from api.web import following, match
 from api.web.calls_calendar import month_named, month_of
-from api.web.calls_filters import EVERY, QUESTION, choices, in_full, read, sorts, told
-from api.web.calls_shown import shown_call
+from api.web.calls_filters import EVERY, Narrowed, choices, in_full, read, sorts, told
+from api.web.calls_shown import CONDITIONS, shown_call
 from api.web.calls_words import CallWords
-from api.web.site import CurrentSite
+from api.web.site import CurrentSite, Site
 from kb.audit import of_calls
+from kb.bootstrap import KnowledgeBase
 from kb.calls.dates import brussels_day
+from kb.calls.finder import CallHit, CallPage
 from kb.calls.telling import MEDIA_TYPES, Telling, calendar_of
 from kb.errors import NotFoundError, UsageError
-from kb.model import Visibility
+from kb.model import Access, Visibility
 from kb.record.audit import Action, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.audited import Audit
-    from api.web.calls_filters import Narrowed
-    from api.web.site import Site
-    from kb.bootstrap import KnowledgeBase
-    from kb.calls.finder import CallHit, CallPage
-    from kb.model import Access
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,8 +57,8 @@ def find_calls(
         "asked": asked,
         "told": told(asked, site, words),
         "choices": choices(asked, counts, words),
+        "statuses": _statuses(counts["status"]),
         "sorts": sorts(asked),
-        "every": EVERY,
     }
     make = _calendar if view else _list
     return make(site, kb, access, audit, values)
@@ -93,7 +85,6 @@ def _list(
         errors=errors,
         found=found,
         first=len(trail) * PAGE + 1,
-        statuses=_statuses(found),
         before=_BETWEEN.join(trail[:-1]) if trail else None,
         after=_BETWEEN.join([*trail, found.next or ""]) if more else None,
         cut=found.next is not None and not more,
@@ -110,9 +101,8 @@ def _trail(site: Site) -> list[str]:
     return [each for each in given.split(_BETWEEN) if each][:MOST_PAGES]
 
 
-def _statuses(found: CallPage) -> dict[str, int]:
+def _statuses(counts: Mapping[str, int]) -> dict[str, int]:
     """The statuses that may be chosen, with how many calls have each."""
-    counts = found.facets["status"]
     coming = sum(counts[each] for each in ("open", "forthcoming", "rolling"))
     alone = sum(count for status, count in counts.items() if status != "closing_soon")
     listed = ("open", "closing_soon", "forthcoming", "rolling", "closed", "unknown")
@@ -170,12 +160,17 @@ def deadlines_of_call(
         kb.clock(),
         site.language,
         name=hit.call.title,
-        url_of=lambda _: f"{base}{call_path(hit.call.identifier)}",
+        url_of=lambda document_id: f"{base}/documents/{document_id}",
     )
     audit.note(Action.EXPORT, None, Outcome.FOUND, of_calls([hit]), filters=filters)
     content = calendar_of(kb, [hit], telling)
     named = {"Content-Disposition": 'attachment; filename="call.ics"'}
     return reply.tagged(content, content, MEDIA_TYPES["ics"], named)
+
+
+# Before the next route, which takes whatever stands below /calls.
+router.include_router(match.router)
+router.include_router(following.router)
 
 
 @router.get("/calls/{identifier:path}")
@@ -201,14 +196,11 @@ def show_call(
         call=hit.call,
         words=CallWords(site),
         shown=shown_call(kb, hit, access),
+        conditions=CONDITIONS,
+        now=kb.clock(),
         # A calendar program has no key: it is told of what everybody may see.
         subscription=f"{address}?call={quote(hit.call.identifier)}" if public else None,
     )
-
-
-def call_path(identifier: str) -> str:
-    """The path of a call's page; the slashes of an identifier are none of the path's."""
-    return f"/calls/{quote(identifier, safe='')}"
 
 
 def _not_found() -> NotFoundError:

@@ -1,10 +1,10 @@
-"""What the address of the calls page asks for: read with care, told back, and what else there is."""
+"""What the address of the calls page asks for, how it is told back, and what else there is."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kb.calls.names import named
 from kb.calls.places import ANY, ASSOCIATED, EU
@@ -35,8 +35,7 @@ _MOST_CHOICES: Final = 60
 _GROUPING: Final = re.compile(r"[\s\u00a0\u202f'€]")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A value that a filter may have: how it is called, and how many calls it leaves."""
 
     value: str
@@ -77,9 +76,7 @@ class Narrowed:
 
 def read(parameters: Mapping[str, str], site: Site) -> Narrowed:
     """Read the address of a page of calls."""
-    stated = {
-        name: parameters.get(name, "").strip() for name in (QUESTION, *NARROWING, "sort")
-    }
+    stated = {name: parameters.get(name, "").strip() for name in (QUESTION, *NARROWING, "sort")}
     asked: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for name, value in stated.items():
@@ -98,6 +95,13 @@ def read(parameters: Mapping[str, str], site: Site) -> Narrowed:
     if "status" not in asked and stated["status"] != EVERY:
         asked["status"] = [each.value for each in COMING]
     return Narrowed(CallQuery.from_values(asked), stated, errors)
+
+
+def stated_by(query: CallQuery) -> Narrowed:
+    """A query that was kept, as if an address stated it."""
+    values = {"q" if name == "query" else name: v for name, v in query.as_values().items()}
+    stated = {n: ",".join(v) if isinstance(v, list) else str(v) for n, v in values.items()}
+    return Narrowed(query, dict.fromkeys((QUESTION, *NARROWING, "sort"), "") | stated, {})
 
 
 def _value(name: str, value: str) -> tuple[str, Any]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from babel.dates import format_date
 
+from api.web.calls_codes import actions, themes
 from kb.analysis import fold
 from kb.calls.dates import BRUSSELS
-from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words
+from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words, web_address
 from kb.calls.places import ANY, ASSOCIATED, EU
+from kb.calls.programmes import purpose
+from kb.calls.query import Sort
 from kb.model import DeadlineModel
 from kb.themes import campaigns
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 _PLACES: Final = {EU, ASSOCIATED, ANY}
 _MONEY: Final = {"budget", "grant_min", "grant_max"}
+_MOST_KEYWORDS: Final = 20
 # A day, or a moment in Brussels, as reasons and news write it in either language.
 _MOMENT: Final = re.compile(r"\b(\d{4}-\d{2}-\d{2})(?: (\d{2}:\d{2}))?\b")
 
@@ -37,7 +42,7 @@ class CallWords:
         self._texts = site.texts
         _ = site.gettext
         self._statuses = {
-            "open": _("Open"),
+            "open": _("Open now"),
             "closing_soon": _("Closes within 30 days"),
             "forthcoming": _("Opens later"),
             "rolling": _("Open all the time"),
@@ -54,6 +59,27 @@ class CallWords:
             "identifier": _("Identifier"),
             "keywords": _("Keywords"),
             "languages": _("Languages"),
+            "topic_id": _("Topic"),
+            "subject": _("Near your subject"),
+        }
+        self._themes, self._actions = themes(_), actions(_)
+        self._orders = {
+            Sort.RELEVANCE: _("What fits best first"),
+            Sort.DEADLINE: _("Next deadline first"),
+            Sort.BUDGET: _("Most money first"),
+            Sort.NEWEST: _("Newest first"),
+        }
+        # As sources that have no French of their own name them; others stay as they are.
+        self._named = {
+            "Portal page": _("Page on the EU portal"),
+            "Call documents": _("Call documents"),
+            "Questions and answers": _("Questions and answers"),
+            "Updates": _("Updates"),
+            "Submission": _("Submission"),
+            "Description": _("Description"),
+            "Destination": _("What the programme aims at"),
+            "Conditions": _("Conditions"),
+            "Support": _("Help for applicants"),
         }
 
     def status(self, status: str) -> str:
@@ -86,8 +112,16 @@ class CallWords:
         return ", ".join(self.value(field, value) for value in dict.fromkeys(values))
 
     def theme(self, theme: str) -> str:
-        """A theme: a campaign of ours by its name, or as the call's source writes it."""
-        return campaigns().label(theme, self._texts.language)
+        """A theme: of ours by its name, a mark of the portal in words, or as its source has it."""
+        return self._themes.get(theme) or campaigns().label(theme, self._texts.language)
+
+    def action(self, action: str) -> str:
+        """A type of action: ``project grants (CERV)``, or as its source has it."""
+        words = action.split()
+        for begin in range(len(words)):
+            if kind := self._actions.get(" ".join(words[begin:])):
+                return f"{kind} ({' '.join(words[:begin])})" if begin else kind
+        return action
 
     def money(self, euros: float | None) -> str:
         """Whole euros; nothing of none."""
@@ -104,6 +138,10 @@ class CallWords:
     def month(self, day: date) -> str:
         """The month of a day: ``mars 2026``."""
         return str(format_date(day, "LLLL y", locale=self._texts.locale))
+
+    def hour(self, moment: datetime) -> str:
+        """The hour in Brussels: ``17:00``."""
+        return f"{moment.astimezone(BRUSSELS):%H:%M}"
 
     def weekdays(self) -> list[tuple[str, str]]:
         """The days of a week from Monday, short and in full."""
@@ -177,6 +215,49 @@ class CallWords:
             for value in (news.before, news.after)
         )
         return self.label(news.field), was, now
+
+    def order(self, order: Sort) -> str:
+        """An order of calls."""
+        return self._orders[order]
+
+    def named(self, name: str) -> str:
+        """A link or a text by the name that its source gives it, translated where it is known."""
+        return self._named.get(name, name)
+
+    def address(self, call: Call) -> str:
+        """The address of a call's page; the slashes of an identifier are none of the path's."""
+        return self._site.url("/calls/") + quote(call.identifier, safe="")
+
+    def purpose(self, call: Call) -> str:
+        """What its programme and strand pay for, in words of ours; nothing where it is unknown."""
+        found = purpose(call.identifier)
+        return "" if found is None else str(getattr(found, self._texts.language))
+
+    def links(self, call: Call) -> list[tuple[str, str]]:
+        """What a call's sources name on the web, each address once."""
+        found: dict[str, str] = {}
+        for name, url in (("Portal page", call.url), *((e.name, e.url) for e in call.links)):
+            if address := web_address(url):
+                found.setdefault(address, self.named(name))
+        return [(name, address) for address, name in found.items()]
+
+    def names(self, call: Call) -> list[tuple[str, str]]:
+        """What a call is filed under: field and value, where there is one."""
+        said = {
+            "identifier": call.identifier,
+            "call_id": call.call_id if call.call_id != call.identifier else None,
+            "call_title": call.call_title if call.call_title != call.title else None,
+            "topic_id": call.topic_id if call.topic_id != call.identifier else None,
+            "funder": call.funder,
+            "action_types": ", ".join(map(self.action, call.action_types)),
+            "deadline_model": call.deadline_model
+            and self.value("deadline_model", call.deadline_model),
+            "themes": ", ".join(map(self.theme, call.themes)),
+            "keywords": ", ".join(call.keywords[:_MOST_KEYWORDS]),
+            "languages": ", ".join(map(self._texts.language_name, call.languages)),
+        }
+        labels = {"themes": "theme"}
+        return [(self.label(labels.get(k, k)), value) for k, value in said.items() if value]
 
     def sorting(self, name: str) -> str:
         """A name as lists are sorted by it: without case and accents."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 
+from api.problems import unexpected_problem
 from api.retelling import Told
 from api.web.site import Site
 
@@ -88,6 +91,17 @@ def as_page(scope: Scope, status: int, problem: dict[str, Any], headers: Mapping
         request_id=problem.get("request_id"),
     )
     return Told(bytes(page.body), dict(page.headers))
+
+
+async def on_unexpected(request: Request, error: Exception) -> Response:
+    """Answer where nobody thought of what happened; this handler stands around every other part."""
+    del error  # the server logs it
+    response = unexpected_problem(request.scope)
+    if not is_page(request.scope):
+        return response
+    problem = json.loads(bytes(response.body))
+    told = as_page(request.scope, response.status_code, problem, response.headers)
+    return Response(told.content, response.status_code, dict(told.headers))
 
 
 def _slug(problem: Mapping[str, Any]) -> str:

@@ -23,11 +23,13 @@ from kb.pictures.sizes import MAX_SIDE, WIDTHS
 from kb.pictures.store import PicturesBusyError, picture_name
 from kb.record.audit import Action
 from kb.record.outline import Heading, outline_of, page_labels
+from kb.record.reading import StoredFile
 
 router = APIRouter(prefix="/documents/{document_id}", include_in_schema=False)
 
 _PDF: Final = "application/pdf"
 _FIRST_LINES = 600  # characters
+_FIRST_PAGES = 3  # on one of which they are looked for: before them are covers
 _RETRY_AFTER = "3"
 
 Marks = Annotated[list[str], Query(alias="mark")]
@@ -55,6 +57,20 @@ class _Opened:
             return None
         return self.kb.record.document(self.generation, self.document.id, self.access)
 
+    @property
+    def original(self) -> StoredFile | None:
+        """The file that it was read from, where that is kept."""
+        return self.kb.record.original(
+            self.generation, self.document.id, self.access, self.document.version
+        )
+
+    def page(self, number: int) -> Page | None:
+        """One of its pages or sections; null where there is no such."""
+        found = self.kb.record.page(
+            self.generation, self.document.id, number, self.access, self.document.version
+        )
+        return None if found is None else found[1]
+
     def outline(self) -> tuple[Heading, ...]:
         """Its headings."""
         return outline_of(self.kb.engine, self.document)
@@ -77,7 +93,8 @@ def show_document(
 ) -> HTMLResponse:
     """Show what a document is, and the ways into it."""
     opened = _open(kb, document_id, access, version)
-    note_named(audit, Action.DOCUMENT, opened and opened.document, document_id, version)
+    shown = None if opened is None else opened.document
+    note_named(audit, Action.DOCUMENT, shown, document_id, version)
     if opened is None:
         raise _not_found()
     return _document_page(site, opened)
@@ -120,16 +137,17 @@ def show_page(
 ) -> HTMLResponse:
     """Show a page or section: its picture and its text, with what is quoted marked in both."""
     opened = _open(kb, document_id, access, version)
-    found = opened and kb.record.page(opened.generation, document_id, number, access, version)
-    note_named(audit, Action.PAGE, found and found[0], document_id, version, page=number)
+    page = None if opened is None else opened.page(number)
+    shown = None if opened is None or page is None else opened.document
+    note_named(audit, Action.PAGE, shown, document_id, version, page=number)
     if opened is None:
         raise _not_found()
-    if found is None:
+    if page is None:
         return _document_page(site, opened, missing=str(number))
     # A place is one in the text of a version: without it, it might by now be another text's.
     certain = version is not None or opened.document.version == 1
     places = read_places(marks, number) if certain else ()
-    return _page(site, opened, found[1], places, lost=bool(marks) and not places)
+    return _page(site, opened, page, places, lost=bool(marks) and not places)
 
 
 @router.get("/pages/{number}/picture")
@@ -146,8 +164,9 @@ def show_picture(
 ) -> Response:
     """Give the picture of a page, at least so many pixels wide."""
     opened = _open(kb, document_id, access, version)
-    note_named(audit, Action.PICTURE, opened and opened.document, document_id, version, page=number)
-    stored = opened and kb.record.original(opened.generation, document_id, access, version)
+    shown = None if opened is None else opened.document
+    note_named(audit, Action.PICTURE, shown, document_id, version, page=number)
+    stored = None if opened is None else opened.original
     if opened is None or stored is None or stored.media_type != _PDF or number > opened.count:
         raise _not_found()
     original = kb.settings.originals / stored.path
@@ -188,7 +207,7 @@ def _page(
         lost=lost or len(sound) < len(here),
         elsewhere=_elsewhere(places, page.number),
         picture=_picture(opened, page, drawn),
-        original=_original(opened) is not None,
+        original=opened.original is not None,
         widths=WIDTHS,
     )
 
@@ -209,7 +228,7 @@ def _document_page(site: Site, opened: _Opened, missing: str | None = None) -> H
         versions=kb.record.versions(opened.generation, document.id, opened.access),
         translations=kb.record.translations(opened.generation, document.id, opened.access),
         first_lines=_first_lines(opened),
-        original=_original(opened),
+        original=opened.original is not None,
         source_url=_source_url(document),
     )
 
@@ -221,21 +240,12 @@ def _open(
     if generation is None:
         return None
     document = kb.record.document(generation, document_id, access, version)
-    return document and _Opened(kb, access, generation, document)
+    return None if document is None else _Opened(kb, access, generation, document)
 
 
 def _not_found() -> NotFoundError:
     """One answer for what isn't there and what the caller may not see: they can't be told apart."""
     return NotFoundError("There is no such document, version or page here that you may read.")
-
-
-def _original(opened: _Opened) -> str | None:
-    """The media type of the file that the version was read from, where it is kept."""
-    document = opened.document
-    stored = opened.kb.record.original(
-        opened.generation, document.id, opened.access, document.version
-    )
-    return stored and stored.media_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +261,15 @@ class _Picture:
 def _picture(opened: _Opened, page: Page, drawn: list[tuple[Mark, ...]]) -> _Picture | None:
     """What is to be shown of a page's picture; null where there is none."""
     width, height = page.width or 0.0, page.height or 0.0
-    if not (0 < width < MAX_SIDE and 0 < height < MAX_SIDE) or _original(opened) != _PDF:
+    stored = opened.original
+    if stored is None or stored.media_type != _PDF or not _is_drawn(width, height):
         return None
     return _Picture(width, height, tuple(mark for each in drawn for mark in each), all(drawn))
+
+
+def _is_drawn(width: float, height: float) -> bool:
+    """Whether a page of so many points is drawn at all."""
+    return 0 < width < MAX_SIDE and 0 < height < MAX_SIDE
 
 
 def _elsewhere(places: tuple[Place, ...], number: int) -> list[dict[str, Any]]:
@@ -279,16 +295,12 @@ def _source_url(document: Document, number: int | None = None) -> str | None:
 
 def _first_lines(opened: _Opened) -> str:
     """How the text begins, for a glance."""
-    document = opened.document
-    found = opened.kb.record.page(
-        opened.generation, document.id, 1, opened.access, document.version
-    )
-    if found is None:
-        return ""
     text = ""
-    for part in PageText(found[1]).parts():
-        if isinstance(part, Paragraph) and part.role == Role.BODY and len(text) < _FIRST_LINES:
-            text += "".join(piece.text for piece in part.pieces) + "\n\n"
+    for number in range(1, _FIRST_PAGES + 1):
+        page = None if text else opened.page(number)
+        for part in PageText(page).parts() if page else ():
+            if isinstance(part, Paragraph) and part.role == Role.BODY and len(text) < _FIRST_LINES:
+                text += "".join(piece.text for piece in part.pieces) + "\n\n"
     if len(text) <= _FIRST_LINES:
         return text.strip()
     return text[:_FIRST_LINES].rpartition(" ")[0] + "\u00a0…"

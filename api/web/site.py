@@ -73,6 +73,10 @@ class Site:
         """A text of a number in the page's language."""
         return self.texts.ngettext(one, many, number, **values)
 
+    def kind_name(self, kind: str) -> str:
+        """The name of a kind of document."""
+        return _kind_name(self.texts, kind)
+
     def url(self, path: str, **parameters: Any) -> str:
         """The address of a path of the service (``/calls``); parameters without value are left out.
 
@@ -213,7 +217,7 @@ def _environment(language: str) -> Environment:
         percent=texts.percent,
         language_name=texts.language_name,
         country_name=texts.country_name,
-        kind_name=lambda kind: texts.gettext(KINDS.get(str(kind), str(kind))),
+        kind_name=lambda kind: _kind_name(texts, kind),
         theme_name=lambda theme: campaigns().label(theme, language),
     )
     made.filters["paragraphs"] = _paragraphs
@@ -231,6 +235,10 @@ KINDS: Final = {
     "call": _("Call for proposals"),
     "note": _("Note"),
 }
+
+
+def _kind_name(texts: Texts, kind: str) -> str:
+    return texts.gettext(KINDS.get(str(kind), str(kind)))
 
 
 def _paragraphs(text: str) -> Markup:
@@ -254,7 +262,7 @@ def _path(request: Request) -> str:
 
 
 def _way_up(request: Request) -> str:
-    """What leads from this page to the service's own root: ``./``, ``../``, ``../../`` …"""
+    """What leads from this page to the service's own root: ``./``, ``../`` and so on."""
     raw = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
     root = request.scope.get("root_path", "")
     path = raw.decode("latin-1").partition("?")[0]

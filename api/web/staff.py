@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from api.access import OpenKnowledgeBase, StaffCaller
 from api.web.asked import Number, Stated
 from api.web.site import CurrentSite
+from api.web.staff_uploads import STATES
 from kb.audit import chosen
 from kb.audit_export import Form, exported
 from kb.errors import UsageError
@@ -46,7 +47,7 @@ DOORS: Final = {
     Door.CLI: _("Command line"),
 }
 ACTIONS: Final = {
-    Action.SEARCH: _("Search"),
+    Action.SEARCH: _("Search of passages"),
     Action.BATCH: _("Search among several"),
     Action.SOURCES: _("Sources before an answer"),
     Action.ANSWER: _("Answer"),
@@ -207,6 +208,7 @@ def _held(kb: KnowledgeBase) -> dict[str, Any]:
         "generation": generation,
         "newest": newest,
         "uploads": UploadsRecord(kb.engine).listed(_NEWEST),
+        "states": STATES,
         "trail": kb.trail.counts,
         "hashed": kb.trail.record.hashed,
     }

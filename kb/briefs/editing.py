@@ -46,7 +46,9 @@ def added(brief: Brief, block: Block, at: int | None = None) -> Brief:
         UsageError: The brief is full, the place is none of its own, or a paragraph is too long.
     """
     if len(brief.blocks) >= MAX_BLOCKS:
-        raise UsageError(f"A brief holds at most {MAX_BLOCKS} quotes and paragraphs: begin another.")
+        raise UsageError(
+            f"A brief holds at most {MAX_BLOCKS} quotes and paragraphs: begin another."
+        )
     at = len(brief.blocks) if at is None else at
     if not 0 <= at <= len(brief.blocks):
         raise UsageError(f"There is no place {at + 1} in this brief. Reload it and try again.")

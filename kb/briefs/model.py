@@ -64,7 +64,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A quote that can't be shown: removed, changed, or not for whoever reads. All look the same."""
+    """A quote that can't be shown: removed, changed, or not for whoever reads; all look alike."""
 
     reference: Reference
 

@@ -60,9 +60,7 @@ class _Standing:
 class _Reading:
     """One look at the base, for one reader, at one moment."""
 
-    def __init__(
-        self, kb: KnowledgeBase, generation: int, access: Access, now: datetime
-    ) -> None:
+    def __init__(self, kb: KnowledgeBase, generation: int, access: Access, now: datetime) -> None:
         self._places = PlacesRecord(kb.engine)
         self._calls = kb.calls
         self._generation = generation
@@ -125,7 +123,9 @@ class _Reading:
         current = {each.id: each for each in versions.values() if each.current}
         calls = self._calls.of(self._generation, list(current), self._access)
         return {
-            each.id: _Standing(current.get(each.id), calls[each.id].call if each.id in calls else None)
+            each.id: _Standing(
+                current.get(each.id), calls[each.id].call if each.id in calls else None
+            )
             for each in versions.values()
         }
 
@@ -151,9 +151,7 @@ def _place(
     return _Place(key, tuple(spans), tuple(words))
 
 
-def _holding(
-    spans: Sequence[Span], stretches: Sequence[tuple[int, list[list[int]]]]
-) -> int | None:
+def _holding(spans: Sequence[Span], stretches: Sequence[tuple[int, list[list[int]]]]) -> int | None:
     """The ordinal of the first passage that holds most of some spans; null where none holds any."""
     best, most = None, 0
     for ordinal, stretch in stretches:
@@ -193,7 +191,7 @@ def _between(passage: Passage, before: Span, after: Span) -> str:
 def _outdated(
     document: Document, standing: _Standing, now: datetime
 ) -> dict[Outdated, date | None]:
-    """Why a version should not be quoted any more, each reason with the day since when, if known."""
+    """Why a version should not be quoted any more: each reason, and since which day, if known."""
     found: dict[Outdated, date | None] = {}
     if not document.current:
         found[Outdated.SUPERSEDED] = standing.current and _begun(standing.current)
@@ -205,6 +203,10 @@ def _outdated(
         passed = [moment for moment in usable_deadlines(call) if moment <= now]
         found[Outdated.CALL_CLOSED] = brussels_day(passed[-1]) if passed else None
     return found
+
+
+def _call_of(document: Document | None) -> Call | None:
+    return None if document is None else document.call
 
 
 def _begun(document: Document) -> date:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kb.calls.places import MEMBER_STATES
-from kb.index.conditions import UNKNOWN
+from kb.calls.places import MEMBER_STATES, accepting
+from kb.index.conditions import UNKNOWN, accepted_as
 from kb.index.payload import OF
 from kb.model import Applicant, CallStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from kb.index.base import IndexReader
     from kb.model import Filters
@@ -40,12 +40,12 @@ def facets(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
 
     A filter on a status narrows the others' counts, not those of the statuses.
     """
-    found: dict[str, dict[str, int]] = {"status": {}, **{name: {} for name in FACETS}}
     if filters.call is None:
-        return found
-    for status in CallStatus:
-        found["status"][status.value] = index.count(_with(filters, "statuses", (status,)))
-    return found | _values(index, filters)
+        return {name: {} for name in ("status", *FACETS)}
+    statuses = {
+        status.value: index.count(_with(filters, "statuses", (status,))) for status in CallStatus
+    }
+    return {"status": statuses, **_values(index, filters)}
 
 
 def total(counts: Mapping[str, int], asked: Sequence[CallStatus]) -> int:
@@ -62,15 +62,38 @@ def choices(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
     So a value can be exchanged for another. Facets say how many calls name a value; of who may
     apply, and from where, a choice leaves more: calls that mean it in other words, or do not say.
     """
+    found = facets(index, filters)
     if filters.call is None:
-        return {name: {} for name in FACETS}
-    found = _values(index, filters)
+        return found
     for name, field in _NARROWED.items():
         if getattr(filters.call, field):
             found[name] = _values(index, _with(filters, field, ()))[name]
-    found["applicant"] = _each(index, filters, "applicants", Applicant)
-    named = (code for code in found["country"] if code != UNKNOWN)
-    found["country"] = _each(index, filters, "countries", {*MEMBER_STATES, *named})
+    kinds = {kind: accepted_as(kind) for kind in Applicant}
+    found["applicant"] = _left(index, filters, "applicants", kinds, found["applicant"])
+    codes = {*MEMBER_STATES, *found["country"]} - {UNKNOWN}
+    places = {code: accepting(code) for code in sorted(codes)}
+    found["country"] = _left(index, filters, "countries", places, found["country"])
+    return found
+
+
+def _left(
+    index: IndexReader,
+    filters: Filters,
+    field: str,
+    accepted: Mapping[str, tuple[str, ...]],
+    named: Collection[str],
+) -> dict[str, int]:
+    """How many calls each value of a field leaves, where it lets through what is ``accepted``.
+
+    Most values are named by no call, and then leave the same: a count takes a millisecond.
+    """
+    known: dict[frozenset[str], int] = {}
+    found: dict[str, int] = {}
+    for value, ways in accepted.items():
+        told = frozenset(ways) & frozenset(named)
+        if told not in known:
+            known[told] = index.count(_with(filters, field, (value,)))
+        found[str(value)] = known[told]
     return found
 
 
@@ -82,14 +105,6 @@ def _values(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
         key, _, value = counted.partition(OF)
         found[names[key]][value] = count
     return found
-
-
-def _each(
-    index: IndexReader, filters: Filters, field: str, values: Iterable[str]
-) -> dict[str, int]:
-    return {
-        str(value): index.count(_with(filters, field, (value,))) for value in sorted(values)
-    }
 
 
 def _with(filters: Filters, field: str, values: tuple[str, ...]) -> Filters:

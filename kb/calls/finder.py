@@ -23,7 +23,6 @@ from kb.calls.why import Asked, Why, cite_hits
 from kb.errors import UsageError
 from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
-from kb.model import Access, Citation, Document, Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from kb.index.base import IndexReader
     from kb.index.generations import Generations, View
-    from kb.model import Call, Hit
+    from kb.model import Access, Call, Citation, Document, Filters, Hit
     from kb.record.calls import CallRecords
     from kb.record.reading import Record
     from kb.search.engine import SearchEngine
@@ -152,9 +151,7 @@ class CallFinder:
                 near=said is None or any(said.is_said(hit) for hit in hits),
             )
 
-    def choices(
-        self, asked: CallQuery, access: Access, now: datetime
-    ) -> dict[str, dict[str, int]]:
+    def choices(self, asked: CallQuery, access: Access, now: datetime) -> dict[str, dict[str, int]]:
         """How many calls each value of a field would leave in the place of what is asked there."""
         with self.opened(asked, access, now) as (view, filters):
             return choices(view.index, filters)

@@ -15,7 +15,7 @@ from kb.calls.finder import CallHit
 from kb.calls.news import FIELD_NAMES, in_words, labelled
 from kb.calls.places import accepting
 from kb.calls.status import status_at
-from kb.calls.why import Why, cite_hits
+from kb.calls.why import Why, cite_hits, same_words
 from kb.errors import UsageError
 from kb.index.conditions import accepted_as
 
@@ -46,11 +46,15 @@ _HALF = 50  # percent
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something that speaks for a call or against it, in words, with the sentence behind it."""
+    """Something that speaks for a call or against it, in words, with the sentence behind it.
+
+    ``value`` is that of the field, in its own terms; the subject has none.
+    """
 
     field: str
     says: Words
     citation: Citation
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ def judged(
     """What the cited facts of a call say for a profile, and what of them may rule the call out."""
     means = verdicts(call, profile)
     told = [
-        (means[fact].fits, Statement(fact.field, means[fact].says, citation))
+        (means[fact].fits, Statement(fact.field, means[fact].says, citation, fact.value))
         for fact, citation in facts
         if fact in means
     ]
@@ -202,17 +206,11 @@ def _subject(
             continue  # what it shares with other calls: objectives, conditions
         for citations in cite_hits(kb.record, Why(text, rarity, least=_LEAST_SAID), [hit]).values():
             for citation in citations:
-                if not any(_same_words(citation.quote, said) for said in statements):
+                if not any(same_words(citation.quote, said) for said in statements):
                     statements[citation.quote] = Statement(SUBJECT, says, citation)
         if len(statements) >= _SUBJECT_QUOTES:
             break
     return list(statements.values())[:_SUBJECT_QUOTES]
-
-
-def _same_words(one: str, other: str) -> bool:
-    """Whether one quote holds the other: a list with its opening, and the opening."""
-    first, second = " ".join(one.split()), " ".join(other.split())
-    return first in second or second in first
 
 
 def _accepted(profile: Profile) -> dict[str, frozenset[str]]:

@@ -62,9 +62,16 @@ class Why:
         if not found:
             return []
         best = found[0][0]
-        if best > 0:
-            return [quote for said, _, quote in found[:MOST] if said >= _WORTH_SHOWING * best]
-        return quotes[:1]
+        if not best > 0:
+            return quotes[:1]
+        chosen: list[Quotable] = []
+        for said, _, quote in found:
+            text = quote.text(passage)
+            if said < _WORTH_SHOWING * best or len(chosen) == MOST:
+                break
+            if not any(same_words(text, other.text(passage)) for other in chosen):
+                chosen.append(quote)
+        return chosen
 
     def _weights_in(self, language: str) -> dict[int, float]:
         if language not in self._weights:
@@ -102,6 +109,12 @@ class Asked:
             asked = query_terms(self._question, self._language, target)
             self._terms[language] = frozenset(asked.indices)
         return self._terms[language]
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether one quote holds the other: a list with its opening, and the opening."""
+    first, second = " ".join(one.split()), " ".join(other.split())
+    return first in second or second in first
 
 
 def _numbers(text: str, language: str) -> set[int]:

@@ -42,10 +42,9 @@ _TEX: Final[Mapping[str, str]] = {
     "}": r"\textbraceright{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
 }
+# What fonts make one sign of: dashes, quotation marks, guillemets, turned question marks.
+_LIGATURE: Final = re.compile(r"([-'`,<>])(?=\1)|[?!](?=`)")
 _TEX_LANGUAGES: Final = {"fr": "french", "en": "english"}
 
 
@@ -146,7 +145,7 @@ def _note(entry: Entry) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in text)
+    return _LIGATURE.sub(r"\g<0>{}", "".join(_TEX.get(sign, sign) for sign in text))
 
 
 def _verbatim(text: str) -> str:

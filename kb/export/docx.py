@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from docx.document import Document
+    from docx.oxml.xmlchemy import BaseOxmlElement
     from docx.text.paragraph import Paragraph
     from docx.text.run import Run
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _INK: Final = RGBColor(0x1B, 0x1F, 0x24)
 _WARNING: Final = RGBColor(0x8A, 0x2B, 0x06)  # 8:1 on white
+_MUTED: Final = RGBColor(0x4F, 0x56, 0x61)
+_ABOUT: Final = "About"
 _WARNED: Final = "Warning"
 _INDENT: Final = Cm(1)
 _REGIONS: Final = {"fr": "fr-FR", "en": "en-GB"}
@@ -39,10 +43,10 @@ def to_docx(dossier: Dossier, base_url: str = "") -> bytes:
     document = docx.Document()
     _describe(document, telling.title, telling.language, dossier.day)
     _set_styles(document, telling.language)
-    _number_pages(document)
+    _set_pages(document)
     notes = Footnotes.of(document)
     document.add_heading(telling.title, level=1)
-    document.add_paragraph(telling.about, style="Subtitle")
+    document.add_paragraph(telling.about, style=_ABOUT)
     for block in telling.blocks:
         match block:
             case Text(text):
@@ -51,9 +55,18 @@ def to_docx(dossier: Dossier, base_url: str = "") -> bytes:
                 _add_quote(document, notes, block)
             case Gap(text):
                 document.add_paragraph(text, style=_WARNED)
-    written = io.BytesIO()
-    document.save(written)
-    return written.getvalue()
+    return _saved(document, dossier.day)
+
+
+def _saved(document: Document, day: date) -> bytes:
+    """The file: of the same dossier always the same, whatever the time is."""
+    saved, dated = io.BytesIO(), io.BytesIO()
+    document.save(saved)
+    with zipfile.ZipFile(saved) as parts, zipfile.ZipFile(dated, "w") as package:
+        for name in parts.namelist():
+            entry = zipfile.ZipInfo(name, (day.year, day.month, day.day, 12, 0, 0))
+            package.writestr(entry, parts.read(name), zipfile.ZIP_DEFLATED)
+    return dated.getvalue()
 
 
 def _add_quote(document: Document, notes: Footnotes, quote: Quote) -> None:
@@ -94,29 +107,35 @@ def _set_styles(document: Document, language: str) -> None:
     styles = document.styles
     for spoken in styles.element.iter(qn("w:lang")):
         spoken.set(qn("w:val"), _REGIONS[language])
-    _set_font(styles["Normal"].font, 11)
-    _set_font(styles["Heading 1"].font, 20)
-    _set_font(styles["Subtitle"].font, 10)
-    styles["Subtitle"].font.italic = False
-    styles["Heading 1"].paragraph_format.space_before = Pt(0)
-    styles["Heading 1"].paragraph_format.space_after = Pt(6)
-    quote = styles["Quote"]
+    normal, heading, quote = styles["Normal"], styles["Heading 1"], styles["Quote"]
+    for style, size in ((normal, 11), (heading, 20), (quote, 11)):
+        style.font.size, style.font.color.rgb = Pt(size), _INK
+    heading.paragraph_format.space_before, heading.paragraph_format.space_after = Pt(0), Pt(6)
     quote.font.italic = False  # long italics are hard to read
-    quote.font.color.rgb = _INK
     quote.paragraph_format.left_indent = quote.paragraph_format.right_indent = _INDENT
+    quote.element.get_or_add_pPr().insert_element_before(_line_beside(), "w:spacing", "w:ind")
+    about = styles.add_style(_ABOUT, WD_STYLE_TYPE.PARAGRAPH)
     warning = styles.add_style(_WARNED, WD_STYLE_TYPE.PARAGRAPH)
-    warning.base_style = styles["Normal"]
-    warning.font.bold = True
-    warning.font.color.rgb = _WARNING
+    about.base_style = warning.base_style = normal
+    about.font.size, about.font.color.rgb = Pt(10), _MUTED
+    warning.font.bold, warning.font.color.rgb = True, _WARNING
     warning.paragraph_format.left_indent = _INDENT
 
 
-def _set_font(font: object, size: int) -> None:
-    font.size, font.color.rgb = Pt(size), _INK  # type: ignore[attr-defined] -- the library's own
+def _line_beside() -> BaseOxmlElement:
+    """A line at the left of a paragraph."""
+    lines = OxmlElement("w:pBdr")
+    side = {"val": "single", "sz": "12", "space": "8", "color": "8A919C"}
+    lines.append(OxmlElement("w:left", {qn(f"w:{name}"): value for name, value in side.items()}))
+    return lines
 
 
-def _number_pages(document: Document) -> None:
-    footer: Paragraph = document.sections[0].footer.paragraphs[0]
+def _set_pages(document: Document) -> None:
+    """A4, with a number at the foot of each page."""
+    section = document.sections[0]
+    section.page_width, section.page_height = Cm(21), Cm(29.7)
+    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(2.5)
+    footer: Paragraph = section.footer.paragraphs[0]
     footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
     field = OxmlElement("w:fldSimple", {qn("w:instr"): "PAGE"})
     footer.add_run().element.addnext(field)

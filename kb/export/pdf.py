@@ -1,18 +1,15 @@
-"""A dossier as PDF, set by Typst: footnotes, page numbers, typography and tags of its language.
-
-Only our own template is compiled. What people and documents say reaches it as data, so that
-nothing of it can be markup, and the compiler sees no folder but that of the template.
-"""
+"""A dossier as PDF, set by Typst: footnotes, page numbers, typography and tags of its language."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Final
 
-import typst
-
+from kb.errors import KnowledgeBaseError
 from kb.export.told import Telling, told
 
 if TYPE_CHECKING:
@@ -21,20 +18,29 @@ if TYPE_CHECKING:
     from kb.briefs.model import Dossier
 
 _REGIONS: Final = {"fr": "FR", "en": "GB"}
+_LONGEST: Final = 60.0  # seconds; an export of the greatest length takes two
 
 
 def to_pdf(dossier: Dossier, base_url: str = "") -> bytes:
-    """Write a dossier as PDF/UA-1, which screen readers can read; see ``told`` for ``base_url``."""
-    data = _data(told(dossier, base_url), dossier.day)
-    with as_file(files("kb.export").joinpath("pdf.typ")) as template:
-        made = typst.compile(
-            str(template),
-            root=str(template.parent),
-            format="pdf",
-            sys_inputs={"telling": json.dumps(data, ensure_ascii=False)},
-            pdf_standards=["ua-1"],
-        )
-    return bytes(made)
+    """Write a dossier as PDF/UA-1, which screen readers can read; see ``told`` for ``base_url``.
+
+    Raises:
+        KnowledgeBaseError: It can't be set.
+    """
+    data = json.dumps(_data(told(dossier, base_url), dossier.day))
+    with as_file(files("kb.export").joinpath("typesetting.py")) as script:
+        command = [sys.executable, "-P", str(script)]
+        try:
+            done = subprocess.run(  # noqa: S603 -- our own script, told nothing by its arguments
+                command, input=data.encode(), capture_output=True, check=True, timeout=_LONGEST
+            )
+        except subprocess.SubprocessError as error:
+            said = getattr(error, "stderr", None) or b""
+            reason = said.decode(errors="replace").strip().rpartition("\n")[2] or str(error)
+            raise KnowledgeBaseError(
+                f"The PDF can't be set: {reason} Export it as docx instead."
+            ) from None
+    return done.stdout
 
 
 def _data(telling: Telling, day: date) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date
 
 from kb.briefs.model import Outdated, Paragraph, Quoted
@@ -26,6 +26,7 @@ _ADDRESS: Final = re.compile(r"https?://[^/]", re.IGNORECASE)
 # Of an address, what has a meaning there; every other sign is written as %XX.
 _MEANT: Final = "!#$%&'()*+,/:;=?@[]~"
 _BLANKS: Final = re.compile(r"[ \n\u2028\u2029]+")  # others mean something: in French, no break
+_LANGUAGE: Final = re.compile("[a-z]{2,3}")
 _LOCALES: Final = {"fr": Locale("fr"), "en": Locale("en", "GB")}
 
 _Words = dict[str, str]
@@ -46,8 +47,8 @@ _WORDS: Final[Mapping[str, _Words]] = {
         "and": "\u00a0; ",
         "since": "{reasons} (depuis le {day})",
         Outdated.SUPERSEDED: "le document cité a une version plus récente",
-        Outdated.NO_LONGER_IN_FORCE: "le texte cité n'est plus en vigueur",
-        Outdated.CALL_CLOSED: "l'appel cité est clos",
+        Outdated.NO_LONGER_IN_FORCE: "le texte cité n’est plus en vigueur",
+        Outdated.CALL_CLOSED: "l’appel cité est clos",
     },
     "en": {
         "file": "{pages} (page {physical} of the file)",
@@ -59,7 +60,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
         "quotes": "{n} quotes, compared word for word with the stored text of their pages.",
         "doubtful": "{n} quote needs a second look: a warning follows it.",
         "doubtfuls": "{n} quotes need a second look: a warning follows each.",
-        "missing": "A quote can't be shown here: its document was removed or changed, or is not "
+        "missing": "A quote can’t be shown here: its document was removed or changed, or is not "
         "open to you.",
         "warning": "Warning: {reasons}.",
         "and": "; ",
@@ -209,14 +210,14 @@ def _told(block: Shown, language: str, base_url: str) -> list[Told]:
 
 def _quote(block: Quoted, language: str, base_url: str) -> Quote:
     citation = block.citation
-    spoken = citation.passage.language
+    spoken = _spoken(citation.passage.language)
     left, right = ("«\u00a0", "\u00a0»") if spoken == "fr" else ("“", "”")
     return Quote(
         f"{left}{_lines(printable(citation.quote))}{right}",
         spoken,
         Source(
             clean(citation.document.title),
-            citation.document.language,
+            _spoken(citation.document.language),
             _details(citation, language),
             address(citation, base_url),
         ),
@@ -233,22 +234,25 @@ def _lines(text: str) -> str:
 def _details(citation: Citation, language: str) -> str:
     metadata, words = citation.document.metadata, _WORDS[language]
     dated, spoken = metadata.version_date, citation.passage.language
+    other = "" if spoken == language else _language_name(spoken, language)
     named = {
         "issuer": clean(metadata.issuer or ""),
         "published": metadata.published and day_in_words(metadata.published, language),
         "version": dated and words["version"].format(day=day_in_words(dated, language)),
-        "language": spoken != language
-        and words["in"].format(language=_language_name(spoken, language)),
+        "language": other and words["in"].format(language=other),
         "place": place(citation.spans, language),
     }
     return ", ".join(part for part in named.values() if part)
 
 
+def _spoken(language: str) -> str:
+    """A language as documents state it: its code, else that it is not known (ISO 639-2)."""
+    return language if _LANGUAGE.fullmatch(language) else "und"
+
+
 def _language_name(code: str, language: str) -> str:
-    try:
-        return Locale.parse(code).get_display_name(_LOCALES[language]) or code
-    except (UnknownLocaleError, ValueError):
-        return code
+    """The name of a language in another; empty where it has none."""
+    return _LOCALES[language].languages.get(code, "")
 
 
 def place(spans: Sequence[Span], language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_PIXELS = 8_000_000  # of a page that is very much higher than wide
 _MAX_EDGE = 16_000  # pixels; WebP has at most 16,383
-_QUALITY = 82
+# Twice the effort makes files 3 % smaller and takes 0.25 s for a page of 1,400 pixels, not 0.12.
+_QUALITY, _EFFORT = 75, 2
 
 
 def draw(path: str, number: int, width: int) -> bytes:
@@ -41,7 +43,8 @@ def _picture(path: str, number: int, width: int) -> Image:
             raise UnreadableError(f"has {len(document)} pages, and no page {number}")
         page = _flattened(document, number - 1)
         try:
-            bitmap = page.render(scale=_scale(*page.get_size(), width))
+            across, down = page.get_size()
+            bitmap = page.render(scale=_scale(across, down, width))
             image: Image = bitmap.to_pil()
             return image.convert("RGB")
         finally:
@@ -65,11 +68,11 @@ def _scale(across: float, down: float, width: int) -> float:
     """Pixels per point for a page of so many points."""
     if not (0 < across < MAX_SIDE and 0 < down < MAX_SIDE):
         raise UnreadableError(f"a page of {across:.0f} by {down:.0f} points is not drawn")
-    fits = (_MAX_PIXELS / (across * down)) ** 0.5
+    fits = math.sqrt(_MAX_PIXELS / (across * down))
     return min(width / across, fits, _MAX_EDGE / max(across, down))
 
 
 def _encoded(image: Image) -> bytes:
     written = io.BytesIO()
-    image.save(written, "WEBP", quality=_QUALITY, method=4)
+    image.save(written, "WEBP", quality=_QUALITY, method=_EFFORT)
     return written.getvalue()

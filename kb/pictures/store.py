@@ -134,7 +134,7 @@ class Pictures:
         except FutureTimeoutError:
             if job.done():
                 raise UnreadableError(f"takes more than {self._seconds} seconds") from None
-            job.cancel()
+            job.cancel()  # type: ignore[no-untyped-call]
             raise PicturesBusyError from None
 
     def _open_pool(self) -> ProcessPool:

@@ -57,9 +57,7 @@ class BriefsRecord:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(
-        self, brief: Brief, secret: str, key_name: str | None, limit: int
-    ) -> Brief | None:
+    def add(self, brief: Brief, secret: str, key_name: str | None, limit: int) -> Brief | None:
         """Keep a new brief, whose ``id`` it gets; null where ``limit`` of them are kept already.
 
         Those that were forgotten by their owners are erased first.

@@ -56,7 +56,8 @@ class Wanted:
     """Which documents are meant; what is null or empty narrows nothing.
 
     ``theme`` is a theme or a whole campaign; ``words`` all stand in the title, whatever their case
-    and accents; ``year`` is that of the version, else of publication.
+    and accents; ``year`` is that of the version, else of publication. ``since`` and ``until`` are
+    days of publication, as searches have them.
     """
 
     words: str = ""
@@ -65,6 +66,8 @@ class Wanted:
     language: str | None = None
     issuer: str | None = None
     year: int | None = None
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Counts:
     """How many documents are meant, and by each field how many if all others stay as they are.
 
     The most frequent values come first, years newest first, campaigns in the association's order.
+    ``published`` are years of publication alone.
     """
 
     documents: int
@@ -89,6 +93,7 @@ class Counts:
     languages: tuple[Count, ...]
     issuers: tuple[Count, ...]
     years: tuple[Count, ...]
+    published: tuple[Count, ...]
 
 
 class Library:
@@ -98,12 +103,14 @@ class Library:
         self._engine = engine
 
     def counts(self, generation: int, access: Access, wanted: Wanted) -> Counts:
-        """Count by every field: three queries, each over the documents that are visible."""
-        held = visible(generation, access).where(members.c.current)
-        table = held.where(*_titled(wanted), *_themed(wanted)).with_only_columns(
+        """Count by every field: four queries, each over the documents that are visible."""
+        held = visible(generation, access).where(members.c.current, *_titled(wanted))
+        dated = held.where(*_published(wanted))
+        table = dated.where(*_themed(wanted)).with_only_columns(
             *_CELL.values(), func.count().label("documents")
         )
-        of_theme = held.where(*_titled(wanted), *_chosen(replace(wanted, theme=None)))
+        of_theme = dated.where(*_chosen(replace(wanted, theme=None)))
+        of_day = held.where(*_themed(wanted), *_chosen(wanted))
         with self._engine.connect() as connection:
             cells = connection.execute(table.group_by(*_CELL.values())).all()
             return Counts(
@@ -113,7 +120,8 @@ class Library:
                 kinds=_ranked(_by(cells, wanted, "kind")),
                 languages=_ranked(_by(cells, wanted, "language")),
                 issuers=_ranked(_by(cells, wanted, "issuer")),
-                years=tuple(sorted(_ranked(_by(cells, wanted, "year")), key=_value, reverse=True)),
+                years=_newest(_by(cells, wanted, "year")),
+                published=_newest(_years(connection, of_day)),
             )
 
     def listed(
@@ -131,7 +139,9 @@ class Library:
         """
         held = visible(generation, access).where(members.c.current)
         value, descending = _ORDERS[order]
-        query = held.where(*_titled(wanted), *_themed(wanted), *_chosen(wanted))
+        query = held.where(
+            *_titled(wanted), *_themed(wanted), *_chosen(wanted), *_published(wanted)
+        )
         with self._engine.connect() as connection:
             if after is not None:
                 query = query.where(_behind(connection, held, order, after))
@@ -220,6 +230,16 @@ def _chosen(wanted: Wanted) -> list[ColumnElement[bool]]:
     ]
 
 
+def _published(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """That a document was published in the period; one without a day of publication was not."""
+    limits: list[ColumnElement[bool]] = []
+    if wanted.since is not None:
+        limits.append(versions.c.published >= wanted.since)
+    if wanted.until is not None:
+        limits.append(versions.c.published <= wanted.until)
+    return limits
+
+
 def _behind(
     connection: Connection, held: Select[Any], order: Order, after: str
 ) -> ColumnElement[bool]:
@@ -270,6 +290,17 @@ def _themes(connection: Connection, held: Select[Any]) -> tuple[Count, ...]:
         .group_by(stated.c.value)
     )
     return _ranked(Counter({row[0]: row[1] for row in connection.execute(query)}))
+
+
+def _years(connection: Connection, held: Select[Any]) -> Counter[str]:
+    """How many documents were published in each year."""
+    year = extract("year", versions.c.published)
+    query = held.where(versions.c.published.is_not(None)).with_only_columns(year, func.count())
+    return Counter({str(row[0]): row[1] for row in connection.execute(query.group_by(year))})
+
+
+def _newest(years: Counter[str]) -> tuple[Count, ...]:
+    return tuple(sorted(_ranked(years), key=_value, reverse=True))
 
 
 def _ranked(found: Counter[str]) -> tuple[Count, ...]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from kb.context import HEADING_ARROW
-from kb.record.schema import pages, passages, versions
+from kb.model import Role
+from kb.record.rows import blocks_of
+from kb.record.schema import pages, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Column, Engine, Select
 
-    from kb.model import Document
+    from kb.model import Block, Document
 
 MOST = 200  # headings that are shown of a document
 
@@ -34,55 +34,57 @@ class Heading:
 def outline_of(engine: Engine, document: Document, most: int = MOST) -> tuple[Heading, ...]:
     """The headings of a version in reading order, of which the deepest are left out if too many.
 
-    They are taken from its passages, each of which knows the headings above it: for the 123 pages
-    of a policy PDF this takes 3 ms, reading the layout of every page 40. What has no headings but
-    sections with names has those.
+    What has no headings but sections with names has those. Every block says under which headings
+    it stands; passages know it too, but with the outer ones cut off where they are long.
     """
-    query = (
-        select(passages.c.heading, passages.c.spans)
-        .join(versions, versions.c.key == passages.c.version_key)
-        .where(versions.c.document_id == document.id, versions.c.number == document.version)
-        .order_by(passages.c.ordinal)
-    )
+    query = _of(document, pages.c.number, pages.c.label, pages.c.layout)
     with engine.connect() as connection:
         rows = connection.execute(query).all()
-    found = list(_headings((row.heading, row.spans) for row in rows))
+    found = list(_headings((row.number, blocks_of(row.layout)) for row in rows))
     if not found and not document.paged:
-        found = _sections(engine, document)
+        found = [Heading(row.label, 1, row.number) for row in rows if row.label]
     return _fitted(found, most)
 
 
 def page_labels(engine: Engine, document: Document) -> dict[int, str | None]:
     """What is printed on each page of a version, or its section is called, by number."""
-    query = (
-        select(pages.c.number, pages.c.label)
+    with engine.connect() as connection:
+        rows = connection.execute(_of(document, pages.c.number, pages.c.label)).all()
+    return {row.number: row.label for row in rows}
+
+
+def _of(document: Document, *columns: Column[Any]) -> Select[Any]:
+    return (
+        select(*columns)
         .join(versions, versions.c.key == pages.c.version_key)
         .where(versions.c.document_id == document.id, versions.c.number == document.version)
         .order_by(pages.c.number)
     )
-    with engine.connect() as connection:
-        return {row.number: row.label for row in connection.execute(query)}
 
 
-def _headings(passed: Iterable[tuple[str, str]]) -> Iterator[Heading]:
-    """Each heading where a passage is the first that stands under it."""
-    above: list[str] = []
-    for heading, spans in passed:
-        path = [name for name in heading.split(HEADING_ARROW) if name]
-        same = 0
-        while same < min(len(path), len(above)) and path[same] == above[same]:
-            same += 1
-        above = path
-        if same == len(path):
-            continue
-        page, _label, section, start, _end = json.loads(spans)[0]
-        for level, title in enumerate(path[same:], start=same + 1):
-            yield Heading(title, level, page or section or 1, start)
+def _headings(read: Iterable[tuple[int, Sequence[Block]]]) -> Iterator[Heading]:
+    """Each heading once, where it is printed, else where the first block stands under it."""
+    above: tuple[str, ...] = ()
+    printed: tuple[int, int] | None = None  # page and offset of the first since the last text
+    for number, blocks in read:
+        for block in blocks:
+            if block.role is Role.HEADING:
+                printed = printed or (number, block.start)
+                continue
+            path = block.path
+            same = sum(1 for _ in _alike(path, above))
+            where = printed or (number, block.start)
+            for level, title in enumerate(path[same:], start=same + 1):
+                yield Heading(title, level, *where)
+            above, printed = path, None
 
 
-def _sections(engine: Engine, document: Document) -> list[Heading]:
-    labels = page_labels(engine, document)
-    return [Heading(label, 1, number) for number, label in labels.items() if label]
+def _alike(one: Sequence[str], two: Sequence[str]) -> Iterator[str]:
+    """What two paths begin with alike."""
+    for first, second in zip(one, two, strict=False):
+        if first != second:
+            return
+        yield first
 
 
 def _fitted(found: Sequence[Heading], most: int) -> tuple[Heading, ...]:

@@ -79,9 +79,7 @@ class PlacesRecord:
         self, found: Mapping[int, Document], wanted: Wanted
     ) -> dict[tuple[int, int], Passage]:
         """Passages by version and ordinal."""
-        query = select(passages).where(
-            _any_of(passages.c.version_key, passages.c.ordinal, wanted)
-        )
+        query = select(passages).where(_any_of(passages.c.version_key, passages.c.ordinal, wanted))
         with self._engine.connect() as connection:
             listed = connection.execute(query).all()
         return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import Base
 from fakes import HashingEncoder, TickingClock
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from serving import served
 from sqlalchemy import select, update
 from starlette.responses import Response
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from kb.bootstrap import KnowledgeBase
 
-CHROMIUM = Path("/usr/bin/chromium")
 SNIPPET = Path(__file__).parents[2] / "docs" / "partners" / "snippet"
 EXAMPLE = "https://kb.example.org"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
@@ -125,22 +124,6 @@ class Visit:
         box.get_by_role("button").click()
         expect(box.get_by_role("status")).not_to_have_text(re.compile(r"^$|…$"), timeout=60_000)
         return box
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, which talks to nobody by itself."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is absent; apt-get install chromium")
-    quiet = ["background-networking", "component-update", "sync"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-            + [f"--disable-{name}" for name in quiet],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api import call_schemas, following, schemas
+from api import call_schemas, export_schemas, following, schemas
 from api.app import create_app
 from kb.client import models
 from kb.search import engine
@@ -23,7 +23,7 @@ OPERATIONS = [
 
 
 def _models() -> list[type[BaseModel]]:
-    modules = (schemas, call_schemas, following, models)
+    modules = (schemas, call_schemas, export_schemas, following, models)
     named = (value for module in modules for value in vars(module).values())
     found = dict.fromkeys(value for value in named if isinstance(value, type))
     return [model for model in found if issubclass(model, BaseModel)]
@@ -48,6 +48,7 @@ def test_every_route_is_described() -> None:
         "/v1/searches/{secret}",
         "/v1/uploads",
         "/v1/uploads/{upload_id}",
+        "/v1/exports",
         "/v1/feedback",
         "/v1/gaps",
         "/v1/audit",

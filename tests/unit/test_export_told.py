@@ -84,7 +84,7 @@ def test_a_quote_stands_between_the_marks_of_its_own_language() -> None:
     [
         (
             "fr",
-            "Attention\u00a0: le document cité a une version plus récente\u00a0; l'appel cité est "
+            "Attention\u00a0: le document cité a une version plus récente\u00a0; l’appel cité est "
             "clos (depuis le 1er mars 2026).",
         ),
         (

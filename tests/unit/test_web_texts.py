@@ -79,7 +79,7 @@ def all_said(said: str | tuple[str, ...] | None) -> bool:
 
 
 def test_french_typography() -> None:
-    """High punctuation and guillemets have a no-break space, and apostrophes are curly or straight."""
+    """High punctuation and guillemets have a no-break space."""
     for _, said, name in translated():
         for each in [said] if isinstance(said, str) else said:
             text = re.sub(r"https?://\S+|\d:\d|&\w+;", "", each)

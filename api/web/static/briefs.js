@@ -1,11 +1,10 @@
 // The page of a brief where scripts run: saved while one writes, ordered by dragging or by keys.
 // Every change is one of the page's own forms; the page that answers takes the place of this one.
 
-import { say } from "./site.js";
-
 const AUTOSAVE_MS = 1200;
 const brief = () => document.getElementById("brief");
 const word = (name) => brief().dataset[name];
+const status = document.getElementById("status"); // is read out
 let sending = Promise.resolve(); // one change after another: each needs the revision before it
 
 /** Send a form and take the page that answers; `null` where nothing came back. */
@@ -16,68 +15,78 @@ async function send(form, values) {
   try {
     const response = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const elsewhere = response.redirected && new URL(response.url).pathname !== location.pathname;
-    if (elsewhere || !page.getElementById("brief")) {
-      location.assign(elsewhere ? response.url : location.href);
-      return null;
-    }
+    if (!page.getElementById("brief")) throw new Error(String(response.status));
     return { page, accepted: response.ok };
   } catch {
-    tell("failed");
+    tell("failed", form);
     return null;
   }
 }
 
-function tell(name) {
-  brief().querySelector(".brief-state").textContent = word(name);
-  say(word(name));
+/** Say how it went beside the form that was sent, and aloud. */
+function tell(name, form) {
+  if (form?.isConnected) {
+    let state = form.querySelector(".brief-state");
+    if (!state) {
+      state = document.createElement("span");
+      state.className = "brief-state";
+      state.setAttribute("aria-hidden", "true");
+      form.append(state);
+    }
+    state.textContent = word(name);
+  }
+  status.textContent = word(name);
 }
 
-/** Put the answer in the place of what is here, and the focus back to where it was. */
-function show(page, focus) {
-  const open = new Map([...document.querySelectorAll("textarea[data-autosave]")].map((each) => [each.id, each]));
-  const fresh = document.adoptNode(page.getElementById("brief"));
-  brief().replaceWith(fresh);
+const isUnsaved = (field) => field.value !== field.defaultValue;
+
+/** Put the answer in the place of what is here, and the focus where it belongs. */
+function show(page, focus, sent) {
+  const begun = [...brief().querySelectorAll(".brief-write textarea")]
+    .filter((field) => isUnsaved(field) && field.form !== sent);
+  brief().replaceWith(document.adoptNode(page.getElementById("brief")));
   document.title = page.title;
-  for (const [id, old] of open) {
-    // What was written since and not yet saved stays written, where it is the same paragraph.
-    const now = document.getElementById(id);
-    if (now && old.value !== old.defaultValue && now.value === old.defaultValue) now.value = old.value;
+  for (const old of begun) { // what was begun and not yet added stays
+    const field = document.getElementById(old.id) ?? brief().querySelector(".brief-write textarea");
+    field.value = [field.value, old.value].filter(Boolean).join("\n\n");
+    field.closest("details").open = true;
   }
   enhance();
-  const target = focus && document.querySelector(focus);
+  const target = focus && focus.split(", ").map((each) => document.querySelector(each)).find(Boolean);
   (target || brief().querySelector("[role=alert]"))?.focus({ preventScroll: false });
 }
 
-/** Do a change after those before it. */
+/** Do a change after those before it, and after what is written and not yet saved. */
 function change(form, values, focus, said) {
-  const step = async () => {
+  for (const field of brief().querySelectorAll("textarea[data-autosave]")) {
+    if (field.form !== form) save(field);
+  }
+  sending = sending.then(async () => {
+    if (!form.isConnected) return; // the page has changed under it: its numbers hold no more
     const answer = await send(form, values);
     if (!answer) return;
-    show(answer.page, answer.accepted ? focus : null);
-    if (answer.accepted && said) tell(said);
-  };
-  sending = sending.then(step);
-  return sending;
+    show(answer.page, answer.accepted ? focus : null, answer.accepted ? form : null);
+    if (answer.accepted) tell(said);
+  });
 }
 
 /** Save a paragraph and leave the page as it is, but for the revision. */
 function save(field) {
   sending = sending.then(async () => {
-    if (!field.isConnected || field.value === field.defaultValue || !field.value.trim()) return;
+    if (!field.isConnected || !isUnsaved(field) || !field.value.trim()) return;
     const written = field.value;
-    brief().querySelector(".brief-state").textContent = word("saving");
+    field.form.querySelector(".brief-state").textContent = word("saving");
     const answer = await send(field.form, { do: "edit", text: written });
     if (!answer) return;
     if (!answer.accepted) {
-      show(answer.page, null);
+      show(answer.page);
       return;
     }
     const { value } = answer.page.querySelector("#brief input[name=revision]");
     for (const each of brief().querySelectorAll("input[name=revision]")) each.value = value;
     field.defaultValue = written;
     if (field.value !== written) later(field);
-    tell("saved");
+    tell("saved", field.form);
   });
 }
 
@@ -92,35 +101,22 @@ function moved(item, to) {
   const last = brief().querySelectorAll(".brief-block").length - 1;
   const place = Math.min(Math.max(to, 0), last);
   if (place === from) return;
-  change(item.querySelector("form.actions"), { do: "to", to: place }, `#b${place} .brief-grip`, "moved");
+  change(item.querySelector("form.actions"), { do: "to", to: place }, `#b${place}`, "moved");
 }
 
-/** A handle to drag a block by, which also listens to the arrow keys. */
+/** A handle to drag a block by, for who has a mouse; others have the buttons beside it. */
 function grip(item) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "button-quiet button-small brief-grip";
-  const name = item.querySelector("[value=remove] .visually-hidden")?.textContent ?? "";
-  button.innerHTML = "";
-  button.append("⠿");
-  const label = document.createElement("span");
-  label.className = "visually-hidden";
-  label.textContent = `${word("drag")}${name}`;
-  button.append(label);
-  button.addEventListener("pointerdown", () => { item.draggable = true; });
-  button.addEventListener("pointerup", () => { item.draggable = false; });
-  button.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    moved(item, Number(item.dataset.block) + step);
-  });
-  item.querySelector("form.actions").prepend(button);
+  const handle = document.createElement("span");
+  handle.className = "brief-grip";
+  handle.setAttribute("aria-hidden", "true");
+  handle.textContent = "⠿";
+  handle.addEventListener("mousedown", () => { item.draggable = true; });
+  handle.addEventListener("mouseup", () => { item.draggable = false; });
+  item.querySelector("form.actions").prepend(handle);
 }
 
 let dragged = null;
 function draggable(item) {
-  const below = (event) => event.offsetY > item.offsetHeight / 2;
   const clear = () => item.classList.remove("over", "over-end");
   item.addEventListener("dragstart", (event) => {
     if (!item.draggable) return;
@@ -172,8 +168,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const at = Number(new FormData(form).get("block") ?? 0);
   const focus = {
-    up: `#b${Math.max(at - 1, 0)}`,
-    down: `#b${at + 1}`,
+    up: `#b${at - 1} [value=up], #b${at - 1} [value=down]`, // to be pressed again
+    down: `#b${at + 1} [value=down], #b${at + 1} [value=up]`,
     write: `#b${at}`,
     edit: `#t${at}`,
     remove: `#b${Math.max(at - 1, 0)}`,
@@ -183,9 +179,8 @@ document.addEventListener("submit", (event) => {
 });
 
 addEventListener("beforeunload", (event) => {
-  const unsaved = [...document.querySelectorAll("textarea[data-autosave]")]
-    .some((field) => field.value !== field.defaultValue);
-  if (unsaved) event.preventDefault();
+  const fields = [...brief().querySelectorAll("textarea:not([readonly])")];
+  if (fields.some(isUnsaved)) event.preventDefault();
 });
 
 enhance();

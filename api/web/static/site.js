@@ -1,6 +1,8 @@
 // What every page gains where scripts run; without them everything works, by whole pages.
 
 const status = document.getElementById("status");
+const whole = () => location.pathname + location.search;
+let shown = whole(); // the address of what stands on the page
 
 /** Say something to who hears the page instead of seeing it. */
 export function say(text) {
@@ -21,7 +23,8 @@ async function replacePart(form, address) {
     const focused = document.activeElement?.id;
     part.replaceWith(document.adoptNode(fresh));
     document.title = page.title;
-    history.pushState({ part: true }, "", address);
+    history.pushState(null, "", address);
+    shown = whole();
     if (focused) document.getElementById(focused)?.focus();
     const told = document.querySelector("[data-told]");
     if (told) say(told.textContent.trim());
@@ -60,7 +63,35 @@ document.addEventListener("submit", (event) => {
     button.setAttribute("aria-disabled", "true");
   }
 });
-addEventListener("popstate", () => location.reload());
+// Add a quote to the brief without leaving the page.
+async function addQuote(form) {
+  form.classList.add("busy");
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const response = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "application/json" } });
+    if (!response.ok) throw new Error(String(response.status));
+    const { message, brief } = await response.json();
+    say(message);
+    const link = document.createElement("a");
+    link.href = new URL(brief, new URL(form.getAttribute("action"), location.href));
+    link.className = "tag tag-good";
+    link.textContent = `✓ ${message}`;
+    form.parentElement.querySelector(".tag[data-added]")?.remove();
+    link.dataset.added = "";
+    form.after(link);
+  } catch {
+    form.submit(); // the page that answers says what is wrong
+  }
+  form.classList.remove("busy");
+}
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-add]")) return;
+  event.preventDefault();
+  addQuote(event.target);
+});
+addEventListener("popstate", () => {
+  if (whole() !== shown) location.reload(); // a mere jump within the page also comes here
+});
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return; // shown again as it was left
   document.querySelectorAll("form.busy").forEach((form) => form.classList.remove("busy"));
