@@ -44,6 +44,7 @@ from api.retelling import Retelling
 from api.turns import Turns
 from api.web import about, ask, briefs, library, reading, staff, staff_keys, staff_uploads
 from api.web import calls as call_pages
+from api.web import feedback as feedback_page
 from api.web.errors import as_page, is_page, on_unexpected
 from api.web.site import STATIC
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
@@ -130,7 +131,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     for part in (
         *(search, documents, uploads, following, calls, exports, feedback),
         *(login, problem_kinds, service),
-        *(about, ask, briefs, reading, library, call_pages),
+        *(about, ask, feedback_page, briefs, reading, library, call_pages),
         *(staff, staff_uploads, staff_keys),
     ):
         app.include_router(part.router)

@@ -1,7 +1,5 @@
 """What is asked of exports, as OpenAPI shows it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -102,4 +100,6 @@ def file_responses() -> dict[int | str, dict[str, Any]]:
     """What a route that gives exports answers with."""
     types = sorted({form.media_type.partition(";")[0] for form in FORMS.values()})
     content = {"schema": {"type": "string", "format": "binary"}}
-    return {200: {"description": "The file, to be saved.", "content": dict.fromkeys(types, content)}}
+    return {
+        200: {"description": "The file, to be saved.", "content": dict.fromkeys(types, content)}
+    }

@@ -53,7 +53,7 @@ async def export(
     answer: Answer | None = None
     if asked.question is not None:
         engine = await search_engine(kb)
-        filters = (asked.narrowing or Narrowing()).filters(caller.access)
+        filters = (asked.narrowing or Narrowing.model_validate({})).filters(caller.access)
         async with until_left(request.receive):
             answer = await engine.answer_async(asked.question, filters)
         if not answer.sentences:
@@ -76,7 +76,9 @@ def download(dossier: Dossier, form: ExportFormat, base_url: str) -> Response:
         headers={
             # Stated here, since Starlette says of any text that it is UTF-8 a second time.
             "Content-Type": FORMS[form].media_type,
-            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
+            "Content-Disposition": (
+                f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
+            ),
             "Content-Security-Policy": "sandbox; default-src 'none'",
         },
     )
@@ -90,9 +92,7 @@ def _dossier(
         return of_answer(kb, answer, *around)
     if asked.citations is not None:
         return of_quotes(kb, asked.citations, *around)
-    opened = keeping.opened(
-        BriefsRecord(kb.engine), asked.brief or "", staff=caller.is_whole_staff
-    )
+    opened = keeping.opened(BriefsRecord(kb.engine), asked.brief or "", staff=caller.is_whole_staff)
     if opened is None:
         raise NotFoundError("There is no brief at this address: it may have been removed.")
     return of_brief(kb, opened.brief, *around)

@@ -1,12 +1,13 @@
 """Feedback from everyone; for staff what was said, what is missing, and who asked what."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 from starlette.responses import JSONResponse, Response
 
 from api import feedback_schemas as schemas
-from api.access import STAFF, CurrentCaller, OpenKnowledgeBase
+from api.access import STAFF, Caller, CurrentCaller, OpenKnowledgeBase
 from api.openapi import problems
 from api.replies import Reply
 from api.schemas import Day
@@ -47,6 +48,17 @@ def give_feedback(
 
     Staff read it. A citation must be one that you may read: others are not found.
     """
+    now = keep(said, caller, kb)
+    received = {"kind": said.kind.value, "received": now.isoformat(timespec="seconds")}
+    return JSONResponse(received, status_code=201)
+
+
+def keep(said: schemas.FeedbackRequest, caller: Caller, kb: KnowledgeBase) -> datetime:
+    """Keep what somebody says; returns when it was said.
+
+    Raises:
+        NotFoundError: It cites what isn't there or what the caller may not see.
+    """
     cited = None if said.citation is None else Cited(**said.citation.model_dump())
     if cited is not None:
         _check_cited(kb, cited, caller.access)
@@ -66,8 +78,7 @@ def give_feedback(
             citation=cited,
         )
     )
-    received = {"kind": said.kind.value, "received": now.isoformat(timespec="seconds")}
-    return JSONResponse(received, status_code=201)
+    return now
 
 
 @router.get(

@@ -138,7 +138,7 @@ KINDS: Final = {
 @router.get("")
 async def list_problems(site: CurrentSite) -> HTMLResponse:
     """List every kind of problem."""
-    return site.page("problems.html", kinds=KINDS, slug=None)
+    return site.page("problems.html", kinds=KINDS, named=None)
 
 
 @router.get("/{slug}")
@@ -149,4 +149,4 @@ async def show_problem(
     kind = KINDS.get(slug)
     if kind is None:
         raise NotFoundError("There is no such kind of problem.")
-    return site.page("problems.html", kinds={slug: kind}, slug=slug)
+    return site.page("problems.html", kinds={slug: kind}, named=slug)

@@ -20,7 +20,8 @@ REPORT: dict[str, Any] = {
 # Signs that mean something to Markdown, HTML, TeX, RIS, JSON, XML or a terminal, in a title.
 HOSTILE = (
     "50 % & plus_{x}^2 ~ $a$ #1 \\input{secret} <b>bold</b> [link](javascript:alert(1))\r\n"
-    "TY  - BOOK | \"quoted\" 'single' `code` *stars* שלום 🌳 \x00\x1b[31m\ud800 \u202eturned @x }{ {{{"
+    "TY  - BOOK | \"quoted\" 'single' `code` *stars* שלום 🌳 "
+    "\x00\x1b[31m\ud800 \u202eturned @x }{ {{{"
 )
 
 
@@ -80,7 +81,8 @@ def missing() -> Missing:
 
 def dossier(*blocks: Shown, title: str = "Fonds propres", language: str = "fr") -> Dossier:
     """A dossier of one day."""
-    numbered, number = [], 0
+    numbered: list[Shown] = []
+    number = 0
     for block in blocks:
         if isinstance(block, Quoted):
             number += 1

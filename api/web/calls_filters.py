@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from kb.calls.names import named
 from kb.calls.places import ANY, ASSOCIATED, EU
@@ -14,7 +14,7 @@ from kb.index.conditions import UNKNOWN
 from kb.model import CallStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from api.web.calls_words import CallWords
     from api.web.site import Site
@@ -35,12 +35,8 @@ _MOST_CHOICES: Final = 60
 _GROUPING: Final = re.compile(r"[\s\u00a0\u202f'€]")
 
 
-class Choice(NamedTuple):
-    """A value that a filter may have: how it is called, and how many calls it leaves."""
-
-    value: str
-    name: str
-    count: int | None
+# A value that a filter may have, how it is called, and how many calls it leaves where known.
+Choice = tuple[str, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +183,7 @@ def choices(
     Programmes and themes are the most frequent ones; what leaves nothing is no choice. What is
     chosen is always among them.
     """
-    namers = {
+    namers: dict[str, Callable[[str], str]] = {
         "programme": str,
         "theme": words.theme,
         "applicant": lambda value: words.value("applicants", value),
@@ -197,11 +193,11 @@ def choices(
     for field, name_of in namers.items():
         counted = {v: n for v, n in counts[field].items() if n and v not in _NO_CHOICES}
         frequent = sorted(counted, key=lambda value: (-counted[value], value))[:_MOST_CHOICES]
-        listed = [Choice(value, name_of(value), counted[value]) for value in frequent]
+        listed: list[Choice] = [(value, name_of(value), counted[value]) for value in frequent]
         chosen = asked.stated[field]
         if chosen and field not in asked.errors and chosen not in frequent:
-            listed.append(Choice(chosen, name_of(chosen), counted.get(chosen)))
-        found[field] = sorted(listed, key=lambda choice: words.sorting(choice.name))
+            listed.append((chosen, name_of(chosen), counted.get(chosen)))
+        found[field] = sorted(listed, key=lambda choice: words.sorting(choice[1]))
     return found
 
 

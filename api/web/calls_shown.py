@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kb.calls.detail import cited_facts
-from kb.calls.match import judged
+from kb.calls.match import judged, unquoted
 from kb.calls.profile import Profile
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kb.calls.finder import CallHit
     from kb.calls.match import Statement
     from kb.calls.news import CallNews
-    from kb.model import Access, Citation
+    from kb.model import Access, Call, Citation
 
 # Who reads this has an association in France, unless they say otherwise in a form.
 USUAL: Final = Profile("An association in France")
@@ -52,12 +52,14 @@ class ShownCall:
     """What a call's page says beside the fields of the call itself.
 
     ``said`` holds the quoted values by field. ``fits`` and ``rules_out`` are what these mean for
-    an association in France. ``history`` is newest first.
+    an association in France; ``unquoted`` are fields and values that may rule it out by the data of
+    its sources alone. ``history`` is newest first.
     """
 
     said: Mapping[str, tuple[Said, ...]]
     fits: tuple[Statement, ...]
     rules_out: tuple[Statement, ...]
+    unquoted: tuple[tuple[str, str], ...]
     texts: tuple[Text, ...]
     history: tuple[CallNews, ...]
 
@@ -75,9 +77,22 @@ def shown_call(kb: KnowledgeBase, hit: CallHit, access: Access) -> ShownCall:
         said={field: tuple(found) for field, found in said.items()},
         fits=fits,
         rules_out=rules_out,
-        texts=tuple(_text(*page) for page in kb.record.page_texts_of(hit.document)),
+        unquoted=tuple(unquoted(hit.call, USUAL)),
+        texts=tuple(
+            _text(number, label, _without_titles(text, hit.call) if number == 1 else text)
+            for number, label, text in kb.record.page_texts_of(hit.document)
+        ),
         history=tuple(reversed(history)),
     )
+
+
+def _without_titles(text: str, call: Call) -> str:
+    """A text without the titles that it begins with: they stand above it on the page."""
+    titles = {call.title, call.call_title}
+    lines = text.strip().split("\n")
+    while lines and (not lines[0].strip() or lines[0].strip() in titles):
+        lines.pop(0)
+    return "\n".join(lines)
 
 
 def _text(number: int, label: str | None, text: str) -> Text:

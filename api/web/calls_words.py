@@ -16,7 +16,7 @@ from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words, 
 from kb.calls.places import ANY, ASSOCIATED, EU
 from kb.calls.programmes import purpose
 from kb.calls.query import Sort
-from kb.model import DeadlineModel
+from kb.model import Applicant, DeadlineModel
 from kb.themes import campaigns
 
 if TYPE_CHECKING:
@@ -69,6 +69,18 @@ class CallWords:
             Sort.BUDGET: _("Most money first"),
             Sort.NEWEST: _("Newest first"),
         }
+        self._kinds = {
+            Applicant.ASSOCIATION: _("an association"),
+            Applicant.NGO: _("a non-governmental organisation"),
+            Applicant.FOUNDATION: _("a foundation"),
+            Applicant.SOCIAL_ENTERPRISE: _("a social enterprise"),
+            Applicant.PUBLIC: _("a public body"),
+            Applicant.COMPANY: _("a company"),
+            Applicant.SME: _("a small or medium company"),
+            Applicant.RESEARCH: _("a research organisation"),
+            Applicant.EDUCATION: _("a school or university"),
+            Applicant.INTERNATIONAL: _("an international organisation"),
+        }
         # As sources that have no French of their own name them; others stay as they are.
         self._named = {
             "Portal page": _("Page on the EU portal"),
@@ -85,6 +97,10 @@ class CallWords:
     def status(self, status: str) -> str:
         """A status, or several with commas between."""
         return ", ".join(self._statuses.get(each, each) for each in str(status).split(","))
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """What an organisation may be, with its name; neither anybody nor one person."""
+        return [(kind.value, name) for kind, name in self._kinds.items()]
 
     def label(self, field: str) -> str:
         """What a field of a call is called."""

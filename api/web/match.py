@@ -1,9 +1,9 @@
 """Which calls fit an association that describes itself; nothing of what it says is kept."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel, Field
@@ -16,7 +16,7 @@ from api.web.calls_filters import COMING
 from api.web.calls_words import CallWords
 from api.web.site import CurrentSite, Site
 from kb.audit import of_matches
-from kb.calls.match import match
+from kb.calls.match import Match, match, unquoted
 from kb.calls.places import EU, country_code, is_country
 from kb.calls.profile import MAX_AIMS, MAX_DESCRIPTION, MAX_MONEY, Profile
 from kb.calls.query import CallQuery
@@ -33,6 +33,7 @@ _NUMBERS: Final = ("grant_min_eur", "grant_max_eur", "partners_count")
 
 # Longer than any field may be: what is too long is said beside the field.
 _Text = Annotated[str, Field(max_length=3 * MAX_DESCRIPTION)]
+_Word = Annotated[str, Field(max_length=50)]
 
 
 class Described(BaseModel):
@@ -40,11 +41,11 @@ class Described(BaseModel):
 
     description: _Text = ""
     aims: _Text = ""
-    legal_form: str = Field(Applicant.ASSOCIATION.value, max_length=50)
-    country: str = Field("FR", max_length=10)
-    grant_min_eur: str = Field("", max_length=50)
-    grant_max_eur: str = Field("", max_length=50)
-    partners_count: str = Field("", max_length=50)
+    legal_form: _Word = Applicant.ASSOCIATION.value
+    country: _Word = "FR"
+    grant_min_eur: _Word = ""
+    grant_max_eur: _Word = ""
+    partners_count: _Word = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def match_calls(
         Outcome.FOUND if found else Outcome.NOTHING,
         of_matches(found),
     )
-    return _page(site, described, {}, found=found)
+    data = [unquoted(each.hit.call, read.profile) for each in found]
+    return _page(site, described, {}, found=found, data=data)
 
 
 def _page(
@@ -103,10 +105,13 @@ def _page(
     errors: Mapping[str, str],
     *,
     status: int = 200,
-    found: Any = None,
+    found: Sequence[Match] | None = None,
+    data: Sequence[Sequence[tuple[str, str]]] = (),
 ) -> HTMLResponse:
     words = CallWords(site)
-    names = {code: site.texts.country_name(code) for code in site.texts.locale.territories}
+    names = {
+        code: site.texts.country_name(code) for code in map(str, site.texts.locale.territories)
+    }
     countries = [(code, name) for code, name in names.items() if is_country(code) and code != EU]
     return site.page(
         "calls_match.html",
@@ -115,46 +120,18 @@ def _page(
         described=described,
         errors=errors,
         found=found,
-        forms=[(form.value, words.value("applicants", form)) for form in _FORMS],
+        unquoted=data,
+        forms=words.kinds(),
         countries=sorted(countries, key=lambda pair: words.sorting(pair[1])),
         most=MAX_DESCRIPTION,
     )
 
 
-# Whoever describes itself here is an organisation of one kind.
-_FORMS: Final = tuple(
-    form for form in Applicant if form not in {Applicant.ANY, Applicant.INDIVIDUAL}
-)
-
-
 def _read(described: Described, site: Site) -> _Read:
     """Read the form; messages say what to write instead."""
-    _ = site.gettext
-    errors: dict[str, str] = {}
     aims = tuple(line.strip() for line in described.aims.splitlines() if line.strip())
-    if not described.description.strip():
-        errors["description"] = _("Say in a few sentences what your association does.")
-    elif len(described.description) > MAX_DESCRIPTION:
-        errors["description"] = _(
-            "This is too long: %(most)s characters at most.",
-            most=site.texts.number(MAX_DESCRIPTION),
-        )
-    if len(aims) > MAX_AIMS or any(len(aim) > _MAX_AIM for aim in aims):
-        errors["aims"] = _(
-            "These are too many or too long: %(most)s short lines at most.", most=MAX_AIMS
-        )
-    if described.legal_form not in [form.value for form in _FORMS]:
-        errors["legal_form"] = _("Choose one of the list.")
-    if not is_country(country_code(described.country)):
-        errors["country"] = _("Choose one of the list.")
     numbers = {name: _number(getattr(described, name)) for name in _NUMBERS}
-    for name, number in numbers.items():
-        most = _MAX_PARTNERS if name == "partners_count" else MAX_MONEY
-        if number is not None and not 0 <= number <= most:
-            errors[name] = _("Write a whole number, for example 20 000.")
-    low, high = numbers["grant_min_eur"], numbers["grant_max_eur"]
-    if low is not None and high is not None and high < low and not errors:
-        errors["grant_max_eur"] = _("This is less than the smallest grant above.")
+    errors = _errors_in_words(described, aims, site) | _errors_in_numbers(numbers, site)
     if errors:
         return _Read(None, errors)
     return _Read(
@@ -163,10 +140,42 @@ def _read(described: Described, site: Site) -> _Read:
             aims=aims,
             legal_form=Applicant(described.legal_form),
             country=country_code(described.country),
-            **numbers,
+            grant_min_eur=numbers["grant_min_eur"],
+            grant_max_eur=numbers["grant_max_eur"],
+            partners_count=numbers["partners_count"],
         ),
         {},
     )
+
+
+def _errors_in_words(described: Described, aims: Sequence[str], site: Site) -> dict[str, str]:
+    _, errors = site.gettext, dict[str, str]()
+    if not described.description.strip():
+        errors["description"] = _("Say in a few sentences what your association does.")
+    elif len(described.description) > MAX_DESCRIPTION:
+        most = site.texts.number(MAX_DESCRIPTION)
+        errors["description"] = _("This is too long: %(most)s characters at most.", most=most)
+    if len(aims) > MAX_AIMS or any(len(aim) > _MAX_AIM for aim in aims):
+        errors["aims"] = _(
+            "These are too many or too long: %(most)s short lines at most.", most=MAX_AIMS
+        )
+    if described.legal_form not in dict(CallWords(site).kinds()):
+        errors["legal_form"] = _("Choose one of the list.")
+    if not is_country(country_code(described.country)):
+        errors["country"] = _("Choose one of the list.")
+    return errors
+
+
+def _errors_in_numbers(numbers: Mapping[str, int | None], site: Site) -> dict[str, str]:
+    _, errors = site.gettext, dict[str, str]()
+    for name, number in numbers.items():
+        most = _MAX_PARTNERS if name == "partners_count" else MAX_MONEY
+        if number is not None and not 0 <= number <= most:
+            errors[name] = _("Write a whole number, for example 20 000.")
+    low, high = numbers["grant_min_eur"], numbers["grant_max_eur"]
+    if low is not None and high is not None and high < low and not errors:
+        errors["grant_max_eur"] = _("This is less than the smallest grant above.")
+    return errors
 
 
 def _number(text: str) -> int | None:

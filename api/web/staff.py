@@ -120,9 +120,12 @@ async def overview(
     """Show how the service is, what it holds and what came in last."""
     del caller
     readiness: Readiness = request.app.state.readiness
-    failing = [site.gettext(PARTS[part]) for part in await readiness.failing()]
+    failing = await readiness.failing()
     held = await run_in_threadpool(_held, kb)
-    return site.page("staff.html", failing=failing, settings=kb.settings, **held)
+    if held["generation"] is None:  # an empty base has no index, and is said to be empty
+        failing = [part for part in failing if part != "index"]
+    parts = [site.gettext(PARTS[part]) for part in failing]
+    return site.page("staff.html", failing=parts, settings=kb.settings, **held)
 
 
 @router.get("/gaps")

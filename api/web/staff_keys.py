@@ -145,7 +145,7 @@ def _page(
         "staff_keys.html",
         status=status,
         headers=_NO_STORE,
-        form=form,
+        form=form.model_dump(),
         errors=errors,
         active=[key for key, state in listed if state == "active"],
         others=[(key, state) for key, state in listed if state != "active"],

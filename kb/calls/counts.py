@@ -68,7 +68,7 @@ def choices(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
     for name, field in _NARROWED.items():
         if getattr(filters.call, field):
             found[name] = _values(index, _with(filters, field, ()))[name]
-    kinds = {kind: accepted_as(kind) for kind in Applicant}
+    kinds: dict[str, tuple[str, ...]] = {kind: accepted_as(kind) for kind in Applicant}
     found["applicant"] = _left(index, filters, "applicants", kinds, found["applicant"])
     codes = {*MEMBER_STATES, *found["country"]} - {UNKNOWN}
     places = {code: accepting(code) for code in sorted(codes)}

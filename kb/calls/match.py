@@ -18,6 +18,7 @@ from kb.calls.status import status_at
 from kb.calls.why import Why, cite_hits, same_words
 from kb.errors import UsageError
 from kb.index.conditions import accepted_as
+from kb.model import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kb.calls.query import CallQuery
     from kb.calls.status import Words
     from kb.calls.why import Rarity
-    from kb.model import Access, Call, Citation, Fact, Hit
+    from kb.model import Access, Call, Citation, Hit
 
 MAX_LIMIT = 50
 SUBJECT = "subject"
@@ -135,6 +136,23 @@ def verdicts(call: Call, profile: Profile) -> dict[Fact, Verdict]:
         if judged is not None:
             found[fact] = Verdict(judged, _named(fact))
     return found
+
+
+def unquoted(call: Call, profile: Profile) -> list[tuple[str, str]]:
+    """What may rule a call out by the data of its sources, where no sentence of it says so.
+
+    Fields and values, to be told as such data: nothing of it can be quoted.
+    """
+    quoted = {fact.field for fact in call.facts}
+    values = {field: getattr(call, field) for field in (*_accepted(profile), *_JUDGES)}
+    given = [
+        Fact(field, each if isinstance(each, str) else str(each).removesuffix(".0"), 0, 0, 0)
+        for field, value in values.items()
+        if field not in quoted and value is not None
+        for each in (value if isinstance(value, tuple) else (value,))
+    ]
+    found = verdicts(replace(call, facts=tuple(given)), profile)
+    return [(fact.field, fact.value) for fact, verdict in found.items() if not verdict.fits]
 
 
 def judged(

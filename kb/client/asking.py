@@ -127,6 +127,20 @@ class Association(TypedDict, total=False):
     status: Sequence[str]
 
 
+class Exported(TypedDict, total=False):
+    """What is exported: an answer, citations that one gave, or the brief with a secret.
+
+    One of these is named. ``narrowing`` is what the answer to ``question`` is looked for in.
+    """
+
+    question: str
+    citations: Sequence[models.Citation]
+    brief: str
+    title: str
+    language: Language
+    narrowing: Narrowing
+
+
 def search(
     query: str, *, top_k: int = 10, **narrowing: Unpack[Narrowing]
 ) -> Request[models.SearchResult]:
@@ -277,30 +291,11 @@ def feedback(
     return Request("POST", "/v1/feedback", received, body=body, repeatable=False)
 
 
-def export(
-    form: ExportFormat,
-    *,
-    question: str | None = None,
-    citations: Sequence[models.Citation] | None = None,
-    brief: str | None = None,
-    title: str | None = None,
-    language: Language | None = None,
-    narrowing: Narrowing | None = None,
-) -> Request[bytes]:
-    """Quotes with their sources as a document, or the works that are quoted as a bibliography.
-
-    What is exported is one of these: the answer to a question, which ``narrowing`` narrows,
-    citations that an answer gave, or the brief with this secret.
-    """
-    body = {
-        "format": form,
-        "question": question,
-        "citations": citations and [_wanted(each) for each in citations],
-        "brief": brief,
-        "title": title,
-        "language": language,
-        "narrowing": narrowing,
-    }
+def export(form: ExportFormat, **what: Unpack[Exported]) -> Request[bytes]:
+    """Quotes with their sources as a document, or the works that are quoted as a bibliography."""
+    body: dict[str, Any] = {"format": form, **what}
+    if citations := what.get("citations"):
+        body["citations"] = [_wanted(each) for each in citations]
     return Request("POST", "/v1/exports", _content, body=body, accept="*/*")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import docx
 from docx.enum.style import WD_STYLE_TYPE
@@ -124,7 +124,7 @@ def _set_styles(document: Document, language: str) -> None:
 
 def _line_beside() -> BaseOxmlElement:
     """A line at the left of a paragraph."""
-    lines = OxmlElement("w:pBdr")
+    lines = cast("BaseOxmlElement", OxmlElement("w:pBdr"))
     side = {"val": "single", "sz": "12", "space": "8", "color": "8A919C"}
     lines.append(OxmlElement("w:left", {qn(f"w:{name}"): value for name, value in side.items()}))
     return lines
@@ -134,7 +134,9 @@ def _set_pages(document: Document) -> None:
     """A4, with a number at the foot of each page."""
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21), Cm(29.7)
-    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(2.5)
+    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(
+        2.5
+    )
     footer: Paragraph = section.footer.paragraphs[0]
     footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
     field = OxmlElement("w:fldSimple", {qn("w:instr"): "PAGE"})

@@ -5,7 +5,7 @@ The parts and elements are those of ECMA-376, part 1, section 17.11.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from docx.enum.style import WD_STYLE_TYPE
 from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
@@ -19,6 +19,8 @@ from docx.text.run import Run
 
 if TYPE_CHECKING:
     from docx.document import Document
+    from docx.oxml.text.paragraph import CT_P
+    from docx.oxml.text.run import CT_R
 
 # The names by which word processors know these styles.
 _NOTE: Final = "footnote text"
@@ -57,7 +59,7 @@ class Footnotes(StoryPart):
         mark = paragraph.add_run(style=_MARK)
         mark.element.append(OxmlElement("w:footnoteReference", {qn("w:id"): number}))
         footnote = OxmlElement("w:footnote", {qn("w:id"): number})
-        words = OxmlElement("w:p")
+        words = cast("CT_P", OxmlElement("w:p"))
         footnote.append(words)
         self.element.append(footnote)
         note = Paragraph(words, self)
@@ -70,7 +72,7 @@ class Footnotes(StoryPart):
         """Add an address to the end of a note, to be followed."""
         target = self.relate_to(url, RELATIONSHIP_TYPE.HYPERLINK, is_external=True)
         link = OxmlElement("w:hyperlink", {qn("r:id"): target})
-        run = OxmlElement("w:r")
+        run = cast("CT_R", OxmlElement("w:r"))
         link.append(run)
         note.add_run(" ").element.addnext(link)
         shown = Run(run, note)

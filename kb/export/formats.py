@@ -55,9 +55,7 @@ FORMS: Final[Mapping[ExportFormat, Form]] = {
     ExportFormat.MARKDOWN: Form(to_markdown, "text/markdown; charset=utf-8", "md"),
     ExportFormat.PDF: Form(to_pdf, "application/pdf", "pdf", binary=True),
     ExportFormat.BIBTEX: Form(to_bibtex, "application/x-bibtex; charset=utf-8", "bib"),
-    ExportFormat.RIS: Form(
-        to_ris, "application/x-research-info-systems; charset=utf-8", "ris"
-    ),
+    ExportFormat.RIS: Form(to_ris, "application/x-research-info-systems; charset=utf-8", "ris"),
     ExportFormat.CSL_JSON: Form(to_csl_json, "application/vnd.citationstyles.csl+json", "json"),
 }
 

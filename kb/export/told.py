@@ -252,7 +252,8 @@ def _spoken(language: str) -> str:
 
 def _language_name(code: str, language: str) -> str:
     """The name of a language in another; empty where it has none."""
-    return _LOCALES[language].languages.get(code, "")
+    name: str = _LOCALES[language].languages.get(code, "")
+    return name
 
 
 def place(spans: Sequence[Span], language: str) -> str:

@@ -34,15 +34,13 @@ def compiled(telling: str) -> bytes:
 
 def _compiled(telling: str, standards: list[PDFStandard]) -> bytes:
     template = Path(__file__).with_name("pdf.typ")
-    made = typst.compile(
+    return typst.compile(
         template,
         root=template.parent,
         format="pdf",
         sys_inputs={"telling": telling},
         pdf_standards=standards,
     )
-    assert isinstance(made, bytes)
-    return made
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MAX_BYTES = 500_000_000  # some 5,000 pages
 _PROCESSES = 2  # so that a page that takes all its time keeps nobody else waiting
 _SECONDS = 10.0  # for one page; the slowest of the test material takes half a second
+_PATIENCE = 10.0  # how long a page may wait for others before it, and for processes that start
 _ROOM = 6  # pages that are drawn or wait for it, in each process of the service
 _PICTURES_A_PROCESS = 500  # then it is replaced, so that what a library leaks stays small
 _FAILED_FOR = 600.0  # seconds until a page that could not be drawn is tried again
@@ -127,8 +128,7 @@ class Pictures:
             draw, args=(str(original), number, width), timeout=self._seconds
         )
         try:
-            # Longer than one page may take: others may be before it.
-            return job.result(timeout=1.5 * self._seconds)
+            return job.result(timeout=self._seconds + _PATIENCE)
         except CancelledError:
             raise PicturesBusyError from None
         except FutureTimeoutError:

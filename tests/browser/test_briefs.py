@@ -50,6 +50,17 @@ def open_brief(page: Page) -> Locator:
     return page.locator(".brief-blocks > li")
 
 
+def drag(page: Page, what: Locator, onto: Locator) -> None:
+    """Drag with the mouse as a hand does, over all that lies between."""
+    what.hover()
+    page.mouse.down()
+    place = onto.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + 20, place["y"] + 10, steps=20)
+    page.mouse.move(place["x"] + 25, place["y"] + 12, steps=3)
+    page.mouse.up()
+
+
 def kept(demo: Demo, page: Page) -> Brief:
     """The brief of an open page as the service keeps it."""
     secret = page.url.partition("#")[0].rpartition("/")[2]
@@ -130,7 +141,7 @@ def test_what_is_written_is_saved_by_itself(browser: Browser, demo: Demo) -> Non
         expect(field).to_have_value(WRITTEN)
         field.press("End")
         field.press_sequentially(" Oui.")
-        expect(page.get_by_role("status")).to_have_text("Enregistré")
+        expect(blocks.nth(0).locator(".brief-state")).to_have_text("Enregistré")
         expect(field).to_be_focused()
         assert kept(demo, page).blocks[0] == Paragraph(f"{WRITTEN} Oui.")
         field.press_sequentially(" Encore.")
@@ -179,7 +190,8 @@ def test_a_brief_is_ordered_by_keyboard_and_by_mouse(browser: Browser, demo: Dem
         expect(blocks.nth(2).locator("textarea").first).to_have_value(WRITTEN)
         expect(blocks.nth(2).get_by_role("button", name="Monter")).to_be_focused()
         expect(page.get_by_role("status")).to_have_text("Déplacé")
-        blocks.nth(2).locator(".brief-grip").drag_to(blocks.nth(0).locator("blockquote"))
+        page.set_viewport_size({"width": 1280, "height": 2000})
+        drag(page, blocks.nth(2).locator(".brief-grip"), blocks.nth(0).locator("blockquote"))
         expect(blocks.nth(0).locator("textarea").first).to_have_value(WRITTEN)
         assert isinstance(kept(demo, page).blocks[0], Paragraph)
 

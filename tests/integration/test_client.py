@@ -313,6 +313,17 @@ def test_calls_come_as_files(client: Opened, form: str, begins: bytes) -> None:
     assert made.startswith(begins)
 
 
+@pytest.mark.parametrize(("form", "begins"), [("docx", b"PK"), ("pdf", b"%PDF"), ("ris", b"TY  -")])
+def test_quotes_are_exported(client: Opened, form: str, begins: bytes) -> None:
+    """Those of a question, or citations as an answer gave them."""
+    made = client.export(form, question=QUESTION, narrowing={"issuer": "Guarantee Forum"})
+    assert made.startswith(begins)
+    citations = client.answer(QUESTION).citations
+    assert client.export(form, citations=citations, title="Notes").startswith(begins)
+    with pytest.raises(NotFoundError):
+        client.export(form, question=QUESTION, narrowing={"issuer": "Région"})
+
+
 def test_a_search_is_saved_and_deleted(client: Opened) -> None:
     """Its addresses work until then."""
     saved = client.save_search("Échelles", query="ladders", status=["open"], language="en")

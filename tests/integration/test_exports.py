@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import sys
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import docx
@@ -14,6 +16,7 @@ import pytest
 import rispy
 from mcp_base import COALITION, ENGLISH, ON_PAGE, evidence_in
 from starlette.testclient import TestClient
+from typer.main import get_command
 
 from api.app import create_app
 from kb import bootstrap
@@ -23,6 +26,7 @@ from kb.briefs.model import Dossier, Missing, Paragraph, Quoted, Reference
 from kb.cli import main
 from kb.errors import NotFoundError, UsageError
 from kb.export import gather
+from kb.export.cli import app
 from kb.export.formats import FORMS, ExportFormat, file_name
 from kb.export.wanted import WantedQuote
 from kb.keys import KeyRole, NewKey
@@ -33,12 +37,12 @@ from kb.shapes import answer_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import Base
 
     from kb.bootstrap import KnowledgeBase
 
+_COMMANDS: Any = get_command(app).commands["export"]  # type: ignore[attr-defined] -- a group
 QUESTION = "What does the guarantee cover?"
 OFF_TOPIC = "Quelle est la capitale de l'Australie ?"
 
@@ -340,6 +344,18 @@ def test_a_brief_is_exported_by_its_address(
         assert capsys.readouterr().out.startswith("# Écoles\n")
     assert _main("brief", "x" * 43) == 2
     assert "no brief" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_documentation_are_understood() -> None:
+    """With their options, whatever they would find."""
+    text = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    commands = [
+        shlex.split(line) for line in re.findall(r"^\$ kb export (.+)$", text, re.MULTILINE)
+    ]
+    assert {name for name, *_ in commands} == set(_COMMANDS.commands)
+    for name, *arguments in commands:
+        told = arguments[: arguments.index(">")] if ">" in arguments else arguments
+        _COMMANDS.commands[name].make_context(name, told).close()
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import bibtexparser
 import pytest
 import rispy
-from bibtexparser.middlewares import LatexDecodingMiddleware
+from bibtexparser.entrypoint import parse_string
+from bibtexparser.middlewares import LatexDecodingMiddleware, SeparateCoAuthors, SplitNameParts
 from citeproc import (
     Citation,
     CitationItem,
@@ -65,7 +65,7 @@ DECODER = _decoder()
 
 def _bibtex(export: Dossier) -> list[dict[str, str]]:
     """Entries as bibtexparser reads them, braces and LaTeX undone."""
-    library = bibtexparser.parse_string(
+    library = parse_string(
         to_bibtex(export).decode(), append_middleware=[LatexDecodingMiddleware(decoder=DECODER)]
     )
     assert library.failed_blocks == []
@@ -156,11 +156,11 @@ def test_an_institution_keeps_its_name_in_one_piece() -> None:
     """Also one with a comma or an "and"; in RIS it is then the publisher alone."""
     name = "Ministère de l'Économie, des Finances and Others"
     export = dossier(quoted(of=document(issuer=name)), quoted(ENGLISH, of=document("other")))
-    raw = bibtexparser.parse_string(
+    raw = parse_string(
         to_bibtex(export).decode(),
         append_middleware=[
-            bibtexparser.middlewares.SeparateCoAuthors(),
-            bibtexparser.middlewares.SplitNameParts(),
+            SeparateCoAuthors(),
+            SplitNameParts(),
         ],
     )
     [part] = raw.entries[0]["author"]

@@ -102,5 +102,7 @@ def test_a_quote_stays_one_quote(words: str) -> None:
 
 def test_bare_addresses_and_mentions_stay_words() -> None:
     """Sites that make links of them unasked do not here."""
-    text = to_markdown(dossier(Paragraph("https://a.example www.a.example @me #12 :smile:"))).decode()
+    text = to_markdown(
+        dossier(Paragraph("https://a.example www.a.example @me #12 :smile:"))
+    ).decode()
     assert r"https\://a.example www\.a.example \@me \#12 \:smile:" in text

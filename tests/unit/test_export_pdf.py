@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pypdf
 import pytest
@@ -10,6 +11,10 @@ from exports_making import DAY, HOSTILE, document, dossier, everything, quoted
 
 from kb.briefs.model import Dossier, Paragraph
 from kb.export.pdf import to_pdf
+
+
+def _root(reader: pypdf.PdfReader) -> Any:
+    return reader.trailer["/Root"]
 
 
 def _read(export: Dossier) -> pypdf.PdfReader:
@@ -34,13 +39,13 @@ def test_a_dossier_is_set_with_notes_and_page_numbers() -> None:
 def test_the_file_says_what_it_is_and_can_be_read_aloud() -> None:
     """Title, day, language, tags and the standard that it keeps."""
     reader = _read(everything("en"))
-    root = reader.trailer["/Root"]
+    root = _root(reader)
     assert reader.metadata is not None
     assert reader.metadata.title == "Fonds propres"
     assert reader.metadata.creation_date is not None
     assert reader.metadata.creation_date.date() == DAY
     assert root["/Lang"] == "en-GB"
-    assert root["/MarkInfo"]["/Marked"] is True or bool(root["/MarkInfo"]["/Marked"])
+    assert root["/MarkInfo"]["/Marked"]
     assert "/StructTreeRoot" in root
     assert b"pdfuaid" in root["/Metadata"].get_data()
 
@@ -48,17 +53,18 @@ def test_the_file_says_what_it_is_and_can_be_read_aloud() -> None:
 def test_links_lead_to_sources() -> None:
     """And nowhere else."""
     [page] = _read(everything()).pages
-    links = [each.get_object().get("/A", {}).get("/URI") for each in page["/Annots"]]
+    annotations: Any = page["/Annots"]
+    links = [each.get_object().get("/A", {}).get("/URI") for each in annotations]
     assert {link for link in links if link} == {"https://example.org/a_guarantee?x=1&y=2"}
 
 
-@pytest.mark.parametrize("words", ["#read(\"/etc/passwd\") #panic() $x$ *bold* _it_ @ref <label>"])
+@pytest.mark.parametrize("words", ['#read("/etc/passwd") #panic() $x$ *bold* _it_ @ref <label>'])
 def test_words_are_never_code_of_the_template(words: str) -> None:
     """They are shown as they stand, wherever they stand."""
     export = dossier(
         Paragraph(words), quoted(words, of=document(title=words, issuer=words)), title=words
     )
-    assert _text(export).count("#read(\"/etc/passwd\") #panic() $x$ *bold* _it_ @ref <label>") >= 4
+    assert _text(export).count('#read("/etc/passwd") #panic() $x$ *bold* _it_ @ref <label>') >= 4
 
 
 def test_signs_that_no_font_has_do_not_stop_it() -> None:
@@ -66,7 +72,7 @@ def test_signs_that_no_font_has_do_not_stop_it() -> None:
     source = document(title=HOSTILE, issuer=HOSTILE)
     export = dossier(Paragraph(HOSTILE), quoted(HOSTILE, of=source), title=HOSTILE)
     assert "TY - BOOK" in _text(export)
-    assert b"pdfuaid" not in _read(export).trailer["/Root"]["/Metadata"].get_data()
+    assert b"pdfuaid" not in _root(_read(export))["/Metadata"].get_data()
 
 
 def test_the_same_dossier_gives_the_same_file() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 from exports_making import ENGLISH, document, dossier, everything, missing, page, quoted, section
@@ -22,6 +23,9 @@ from kb.export.told import (
     told,
     web_address,
 )
+
+if TYPE_CHECKING:
+    from kb.model import Span
 
 
 @pytest.mark.parametrize(
@@ -44,11 +48,11 @@ from kb.export.told import (
     ],
 )
 def test_a_place_is_the_printed_page_and_that_of_the_file(
-    spans: tuple[object, ...], french: str, english: str
+    spans: tuple[Span, ...], french: str, english: str
 ) -> None:
     """Where both are the same, it stands once; sections have their label."""
-    assert place(spans, "fr").replace("\u00a0", " ") == french  # type: ignore[arg-type] -- spans
-    assert place(spans, "en").replace("\u00a0", " ") == english  # type: ignore[arg-type] -- spans
+    assert place(spans, "fr").replace("\u00a0", " ") == french
+    assert place(spans, "en").replace("\u00a0", " ") == english
 
 
 def test_a_note_says_who_when_which_version_and_where() -> None:
@@ -84,13 +88,17 @@ def test_a_quote_stands_between_the_marks_of_its_own_language() -> None:
     [
         (
             "fr",
-            "Attention\u00a0: le document cité a une version plus récente\u00a0; l’appel cité est "
-            "clos (depuis le 1er mars 2026).",
+            (
+                "Attention\u00a0: le document cité a une version plus récente\u00a0; l’appel cité "
+                "est clos (depuis le 1er mars 2026)."
+            ),
         ),
         (
             "en",
-            "Warning: the document quoted has a newer version; the call quoted has closed "
-            "(since 1 March 2026).",
+            (
+                "Warning: the document quoted has a newer version; the call quoted has closed "
+                "(since 1 March 2026)."
+            ),
         ),
     ],
 )

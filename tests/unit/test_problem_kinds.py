@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -48,12 +49,13 @@ def test_kinds_of_statuses_are_named_after_them(status: int) -> None:
 
 
 def test_a_type_is_an_address_that_explains_it(make_kb: MakeKb) -> None:
-    """Whoever follows it reads what to do, in both languages."""
+    """Whoever follows it reads what to do, in their language."""
     with TestClient(create_app(make_kb())) as client:
         missing = client.get("/v1/documents/nothing").json()
-        page = client.get(missing["type"])
-        assert page.status_code == 200
-        assert KINDS["not-found"].english in page.text
-        assert 'lang="en"' in page.text
+        for language in ("fr", "en"):
+            page = client.get(missing["type"], headers={"Accept-Language": language})
+            assert page.status_code == 200
+            assert f'<html lang="{language}">' in page.text
+            assert escape(KINDS["not-found"].said(language)) in page.text
         assert all(slug in client.get("/problems").text for slug in KINDS)
         assert client.get("/problems/none-such").status_code == 404

@@ -110,26 +110,26 @@ function grip(item) {
   handle.className = "brief-grip";
   handle.setAttribute("aria-hidden", "true");
   handle.textContent = "⠿";
-  handle.addEventListener("mousedown", () => { item.draggable = true; });
-  handle.addEventListener("mouseup", () => { item.draggable = false; });
-  item.querySelector("form.actions").prepend(handle);
-}
-
-let dragged = null;
-function draggable(item) {
-  const clear = () => item.classList.remove("over", "over-end");
-  item.addEventListener("dragstart", (event) => {
-    if (!item.draggable) return;
+  handle.draggable = true;
+  handle.addEventListener("dragstart", (event) => {
     dragged = item;
     item.classList.add("dragged");
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", item.dataset.block);
+    event.dataTransfer.setDragImage(item, 20, 20);
   });
-  item.addEventListener("dragend", () => {
-    item.draggable = false;
+  handle.addEventListener("dragend", () => {
     item.classList.remove("dragged");
     dragged = null;
   });
+  item.querySelector("form.actions").prepend(handle);
+}
+
+let dragged = null;
+
+/** A block that another can be dropped on, which takes its place. */
+function droppable(item) {
+  const clear = () => item.classList.remove("over", "over-end");
   item.addEventListener("dragover", (event) => {
     if (!dragged || dragged === item) return;
     event.preventDefault();
@@ -148,7 +148,7 @@ function draggable(item) {
 function enhance() {
   for (const item of brief().querySelectorAll(".brief-blocks > li")) {
     grip(item);
-    draggable(item);
+    droppable(item);
   }
   for (const field of brief().querySelectorAll("textarea[data-autosave]")) {
     field.addEventListener("input", () => later(field));
