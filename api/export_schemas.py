@@ -98,8 +98,8 @@ EXAMPLES: dict[str, Any] = {
 
 def file_responses() -> dict[int | str, dict[str, Any]]:
     """What a route that gives exports answers with."""
-    types = sorted({form.media_type.partition(";")[0] for form in FORMS.values()})
-    content = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        200: {"description": "The file, to be saved.", "content": dict.fromkeys(types, content)}
-    }
+    file = {"schema": {"type": "string", "format": "binary"}}
+    content: dict[str, Any] = {form.media_type.partition(";")[0]: file for form in FORMS.values()}
+    works = {"type": "array", "items": {"type": "object"}, "description": "Works, by CSL 1.0.2."}
+    content[FORMS[ExportFormat.CSL_JSON].media_type] = {"schema": works}
+    return {200: {"description": "The file, to be saved.", "content": content}}

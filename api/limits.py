@@ -29,8 +29,9 @@ MAX_PARAMETERS: Final = 100
 PIECE_SECONDS: Final = 10.0
 PACE: Final = 64 * 1024
 
-# A hundred queries of a thousand characters in whatever script, and what narrows them.
-_LARGER: Final = {("POST", "/v1/search/batch"): 512 * 1024}
+# A hundred queries of a thousand characters in whatever script, and what narrows them; two hundred
+# citations as answers give them.
+_LARGER: Final = {("POST", path): 512 * 1024 for path in ("/v1/exports", "/v1/search/batch")}
 _NO_BODIES: Final[Mapping[tuple[str, str], int]] = MappingProxyType({})
 # A string, also one that never ends, or a bracket. Possessive: each byte is looked at once.
 _STRINGS_AND_BRACKETS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)

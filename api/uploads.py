@@ -20,8 +20,8 @@ from api.access import STAFF, Caller, OpenKnowledgeBase, StaffCaller
 from api.authentication import CSRF_FIELD, same_token
 from api.openapi import problems
 from api.problems import CsrfTokenError, problem_response
-from api.receiving import Fields as Given
 from api.receiving import MAX_FIELD, MAX_FIELDS, FileTooLargeError, Form, FormError, receive
+from api.receiving import Fields as Given
 from api.replies import Reply
 from api.selection import Fields
 from kb.bootstrap import KnowledgeBase

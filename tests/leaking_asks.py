@@ -33,6 +33,10 @@ Pools = dict[str, "Callable[[], Any]"]
 # here fails the test.
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/": ("GET",),
+    "/briefs": ("GET", "POST"),
+    "/briefs/add": ("POST",),
+    "/briefs/{address}": ("GET", "POST"),
+    "/briefs/{address}/export": ("GET",),
     "/docs": ("GET",),
     "/openapi.json": ("GET", "HEAD"),
     "/login": ("GET", "POST"),

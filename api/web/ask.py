@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from markupsafe import Markup
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from api import schemas
@@ -23,7 +23,7 @@ from api.web.site import CurrentSite
 from kb.audited import note_answer
 from kb.export.formats import ExportFormat
 from kb.export.gather import note_export, of_answer
-from kb.record.library import Library, Wanted
+from kb.record import library
 from kb.themes import campaigns
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from api.web.site import Site
     from kb.bootstrap import KnowledgeBase
     from kb.model import Access, Answer
-    from kb.record.library import Count, Counts
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,6 +62,24 @@ class Choice(NamedTuple):
     documents: int | None
 
 
+class Parameters(BaseModel):
+    """What an address may say; what of it can't be used is told on the page."""
+
+    q: str = ""
+    theme: str = ""
+    kind: str = ""
+    language: str = ""
+    issuer: str = ""
+    since: str = ""
+    until: str = ""
+
+
+class Wanted(Parameters):
+    """The answer that an address is about, and what it is to be a file of."""
+
+    format: ExportFormat
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the address of an answer says; ``errors`` are by field, in the page's language."""
@@ -75,6 +92,7 @@ class Asked:
 
 @router.get("/")
 async def ask(
+    parameters: Annotated[Parameters, Query()],
     site: CurrentSite,
     access: CallerAccess,
     kb: OpenKnowledgeBase,
@@ -84,7 +102,7 @@ async def ask(
 
     The page is sent at once and its answer as soon as it is found.
     """
-    asked = read_asked(site.request.query_params, site)
+    asked = read_asked(parameters.model_dump(), site)
     shown = {"asked": asked, **await run_in_threadpool(_shown, kb, access, asked, site)}
     status = 422 if asked.errors else 200
     if not asked.question or "q" in asked.errors or not shown["documents"]:
@@ -112,18 +130,18 @@ async def ask(
 
 @router.get("/export")
 async def export(
+    parameters: Annotated[Wanted, Query()],
     site: CurrentSite,
     access: CallerAccess,
     kb: OpenKnowledgeBase,
     audit: Audited,
-    form: Annotated[ExportFormat, Query(alias="format")],
 ) -> Response:
     """Give the quotes of an answer as a file.
 
     Raises:
         NotFoundError: The documents do not suffice to answer.
     """
-    asked = read_asked(site.request.query_params, site)
+    asked, form = read_asked(parameters.model_dump(), site), parameters.format
     if not asked.question or asked.errors:
         return site.redirect("/", **{**asked.values, "q": asked.question})
     engine = await search_engine(kb)
@@ -189,7 +207,7 @@ def _shown(kb: KnowledgeBase, access: Access, asked: Asked, site: Site) -> dict[
     """What stands around an answer: campaigns, and the choices of the filters with counts."""
     generation = kb.record.current_id()
     narrowing = asked.narrowing
-    wanted = Wanted(
+    wanted = library.Wanted(
         theme=narrowing.theme,
         kind=narrowing.kind,
         language=narrowing.language,
@@ -197,7 +215,7 @@ def _shown(kb: KnowledgeBase, access: Access, asked: Asked, site: Site) -> dict[
         since=narrowing.since,
         until=narrowing.until,
     )
-    held = Library(kb.engine)
+    held = library.Library(kb.engine)
     counts = None if generation is None else held.counts(generation, access, wanted)
     return {
         "documents": 0 if generation is None else kb.record.count_documents(generation, access),
@@ -208,17 +226,11 @@ def _shown(kb: KnowledgeBase, access: Access, asked: Asked, site: Site) -> dict[
     }
 
 
-def _choices(counts: Counts, asked: Asked, site: Site) -> dict[str, list[Choice]]:
+def _choices(counts: library.Counts, asked: Asked, site: Site) -> dict[str, list[Choice]]:
     """What each filter can be set to, with how many documents that leaves."""
     texts = site.texts
-    themes = {each.value: each.documents for each in counts.themes + counts.campaigns}
     found = {
-        "theme": [
-            Choice(each.id, indent + each.label[site.language], themes[each.id])
-            for campaign in campaigns().all
-            for indent, each in [("", campaign), *(("\u2003", each) for each in campaign.themes)]
-            if each.id in themes
-        ],
+        "theme": _theme_choices(counts, site.language),
         "kind": [_choice(each, site.kind_name(each.value)) for each in counts.kinds],
         "language": [_choice(each, texts.language_name(each.value)) for each in counts.languages],
         "issuer": [_choice(each, each.value) for each in counts.issuers[:_MOST_ISSUERS]],
@@ -232,11 +244,22 @@ def _choices(counts: Counts, asked: Asked, site: Site) -> dict[str, list[Choice]
     return found
 
 
-def _choice(count: Count, name: str) -> Choice:
+def _theme_choices(counts: library.Counts, language: str) -> list[Choice]:
+    """Campaigns, each with its themes below it."""
+    documents = {each.value: each.documents for each in counts.themes + counts.campaigns}
+    found: list[Choice] = []
+    for campaign in campaigns().all:
+        named = [(campaign.id, campaign.label[language])]
+        named += [(theme.id, f"\u2003{theme.label[language]}") for theme in campaign.themes]
+        found += [Choice(key, name, documents[key]) for key, name in named if key in documents]
+    return found
+
+
+def _choice(count: library.Count, name: str) -> Choice:
     return Choice(count.value, name, count.documents)
 
 
-def _cumulated(years: Sequence[Count], day: str) -> list[Choice]:
+def _cumulated(years: Sequence[library.Count], day: str) -> list[Choice]:
     """Years with the documents from the first up to each: those since it, or until it."""
     totals = accumulate(each.documents for each in years)
     return [

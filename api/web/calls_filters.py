@@ -62,7 +62,7 @@ class Narrowed:
     @property
     def parameters(self) -> dict[str, str]:
         """The parameters of the page that say this, for links that keep it."""
-        return {name: value for name, value in self.stated.items() if value}
+        return {n: value for n, value in self.stated.items() if value and n not in self.errors}
 
     @property
     def values(self) -> dict[str, Any]:

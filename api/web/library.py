@@ -106,9 +106,7 @@ def _note(audit: Audit, asked: Asked, listed: list[Document], generation: int) -
     stated = asked.model_dump(mode="json", exclude={"q"}, exclude_none=True)
     outcome = Outcome.FOUND if listed else Outcome.NOTHING
     returned = of_documents(listed)
-    audit.note(
-        Action.DOCUMENTS, asked.q, outcome, returned, filters=stated, generation=generation
-    )
+    audit.note(Action.DOCUMENTS, asked.q, outcome, returned, filters=stated, generation=generation)
 
 
 def _charts(site: Site, counts: Counts, asked: Asked) -> list[Chart]:

@@ -40,7 +40,7 @@ def _(message: str) -> str:
 
 
 DOORS: Final = {
-    Door.HTTP: _("Program (API)"),
+    Door.HTTP: _("Open page or program (API)"),
     Door.SESSION: _("Signed in, in a browser"),
     Door.FEED: _("Feed"),
     Door.MCP: _("Assistant (MCP)"),

@@ -162,8 +162,8 @@ def _meant(given: Fields) -> Fields:
         if name != CSRF_FIELD
     }
     named = (part.strip() for value in filled.pop("collection", ()) for part in value.split(","))
-    collections = tuple(part for part in named if part)
-    return {name: values for name, values in {**filled, "collection": collections}.items() if values}
+    filled["collection"] = tuple(part for part in named if part)
+    return {name: values for name, values in filled.items() if values}
 
 
 def _wrong(error: RequestValidationError) -> list[str]:

@@ -32,9 +32,10 @@ def resolve(
     """
     references = [block for block in blocks if isinstance(block, Reference)]
     generation = kb.record.current_id()
-    quotes = iter(())
+    found: list[Quoted | Missing] = []
     if references and generation is not None:
-        quotes = iter(_Reading(kb, generation, access, now).quotes(references))
+        found = _Reading(kb, generation, access, now).quotes(references)
+    quotes = iter(found)
     return tuple(
         block if isinstance(block, Paragraph) else next(quotes, Missing(block)) for block in blocks
     )
@@ -108,7 +109,10 @@ class _Reading:
         self, placed: Sequence[_Place | None], versions: Mapping[int, Document]
     ) -> list[Passage | None]:
         stretches = self._places.stretches({place.key for place in placed if place})
-        chosen = [place and _holding(place.spans, stretches.get(place.key, ())) for place in placed]
+        chosen = [
+            None if place is None else _holding(place.spans, stretches.get(place.key, ()))
+            for place in placed
+        ]
         wanted: dict[int, set[int]] = defaultdict(set)
         for place, ordinal in zip(placed, chosen, strict=True):
             if place is not None and ordinal is not None:
@@ -194,7 +198,8 @@ def _outdated(
     """Why a version should not be quoted any more: each reason, and since which day, if known."""
     found: dict[Outdated, date | None] = {}
     if not document.current:
-        found[Outdated.SUPERSEDED] = standing.current and _begun(standing.current)
+        newer = standing.current
+        found[Outdated.SUPERSEDED] = None if newer is None else _begun(newer)
     ends = document.metadata.valid_until
     if ends is not None and ends < brussels_day(now):
         found[Outdated.NO_LONGER_IN_FORCE] = ends + timedelta(days=1)

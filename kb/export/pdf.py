@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _REGIONS: Final = {"fr": "FR", "en": "GB"}
 _LONGEST: Final = 60.0  # seconds; an export of the greatest length takes two
+# So many are set at once: the longest take 250 MB each while they are.
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 
 def to_pdf(dossier: Dossier, base_url: str = "") -> bytes:
@@ -28,7 +31,7 @@ def to_pdf(dossier: Dossier, base_url: str = "") -> bytes:
         KnowledgeBaseError: It can't be set.
     """
     data = json.dumps(_data(told(dossier, base_url), dossier.day))
-    with as_file(files("kb.export").joinpath("typesetting.py")) as script:
+    with as_file(files("kb.export").joinpath("typesetting.py")) as script, _AT_ONCE:
         command = [sys.executable, "-P", str(script)]
         try:
             done = subprocess.run(  # noqa: S603 -- our own script, told nothing by its arguments

@@ -10,7 +10,7 @@ from kb.briefs.model import Reference
 from kb.model import Span
 
 MAX_SPANS: Final = 50
-MAX_QUOTE: Final = 100_000  # characters
+MAX_QUOTE: Final = 20_000  # characters
 _MAX_NUMBER: Final = 1_000_000
 _MAX_OFFSET: Final = 100_000_000
 

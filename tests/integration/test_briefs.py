@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import TickingClock
 from sqlalchemy import event, text
+from typer.testing import CliRunner
 
 from kb.answers.verify import verify
 from kb.briefs import editing, keeping
+from kb.briefs.cli import app
 from kb.briefs.model import Missing, Outdated, Paragraph, Quoted, Reference
 from kb.briefs.resolve import resolve
-from kb.errors import UsageError
+from kb.errors import NotFoundError, UsageError
 from kb.maintenance import remove
 from kb.model import FULL_ACCESS, PUBLIC_ACCESS, Access, Span, Visibility
 from kb.record.briefs import KEPT, BriefsRecord, new_secret, read_secret
@@ -245,10 +249,12 @@ def test_untouched_briefs_of_nobody_are_forgotten(base: Base, record: BriefsReco
     keyed, _ = begun(base, record, "Équipe")
     shared, _ = begun(base, record)
     shared = record.save(replace(shared, staff=True), base.kb.clock()) or shared
-    base.kb.clock.now += KEPT - timedelta(hours=1)  # type: ignore[attr-defined] -- a test's clock
+    clock = base.kb.clock
+    assert isinstance(clock, TickingClock)
+    clock.now += KEPT - timedelta(hours=1)
     touched, _ = begun(base, record)
     assert nobodys in record.listed()
-    base.kb.clock.now += timedelta(hours=2)  # type: ignore[attr-defined] -- as above
+    clock.now += timedelta(hours=2)
     newest, _ = begun(base, record)
     assert {each.id for each in record.listed()} == {keyed.id, shared.id, touched.id, newest.id}
     assert record.by_secret(secret) is None
@@ -290,6 +296,27 @@ def test_whatever_is_written_is_kept(base: Base, record: BriefsRecord) -> None:
     found = record.by_secret(secret)
     assert found is not None
     assert found.brief.blocks == (Paragraph(written.replace("\ud800", "?")),)
+
+
+def test_whoever_runs_the_base_lists_and_removes_briefs(
+    base: Base, record: BriefsRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By number, without addresses or words."""
+    monkeypatch.setenv("KB_HOME", str(base.kb.settings.home))
+    brief, secret = begun(base, record)
+    record.save(editing.added(brief, Paragraph("Our own words.")), base.kb.clock())
+    listed = CliRunner().invoke(app, ["briefs", "list"])
+    assert "Garantie" in listed.output
+    as_json = CliRunner().invoke(app, ["briefs", "list", "--json"])
+    [told] = json.loads(as_json.output)
+    assert (told["id"], told["title"], told["blocks"]) == (brief.id, "Garantie", 1)
+    assert secret not in as_json.output
+    assert "Our own words" not in as_json.output
+    removed = CliRunner().invoke(app, ["briefs", "remove", str(brief.id)])
+    assert removed.output.strip() == f"Removed brief {brief.id}."
+    assert record.listed() == []
+    again = CliRunner().invoke(app, ["briefs", "remove", str(brief.id)])
+    assert isinstance(again.exception, NotFoundError)
 
 
 def test_a_database_of_the_second_schema_goes_on(tmp_path: Path) -> None:

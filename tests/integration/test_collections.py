@@ -102,6 +102,7 @@ def test_a_database_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     with engine.begin() as connection:
         for name in ("collections", "key_name"):
             connection.execute(text(f"ALTER TABLE saved_searches DROP COLUMN {name}"))
+        connection.execute(text("ALTER TABLE versions DROP COLUMN valid_until"))
         connection.execute(text("UPDATE facts SET value = '1' WHERE name = 'schema'"))
     engine.dispose()
     engine = open_database(url)

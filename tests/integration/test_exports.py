@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     from kb.bootstrap import KnowledgeBase
 
-_COMMANDS: Any = get_command(app).commands["export"]  # type: ignore[attr-defined] -- a group
+_GROUP: Any = get_command(app)
+_COMMANDS = _GROUP.commands["export"].commands
 QUESTION = "What does the guarantee cover?"
 OFF_TOPIC = "Quelle est la capitale de l'Australie ?"
 
@@ -352,10 +353,10 @@ def test_the_commands_of_the_documentation_are_understood() -> None:
     commands = [
         shlex.split(line) for line in re.findall(r"^\$ kb export (.+)$", text, re.MULTILINE)
     ]
-    assert {name for name, *_ in commands} == set(_COMMANDS.commands)
+    assert {name for name, *_ in commands} == set(_COMMANDS)
     for name, *arguments in commands:
         told = arguments[: arguments.index(">")] if ">" in arguments else arguments
-        _COMMANDS.commands[name].make_context(name, told).close()
+        _COMMANDS[name].make_context(name, told).close()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from leaking import Counts, Service, Watch, as_json
 from leaking_asks import MCP_HEADERS, PAGES, Ask, Assistant, Everything, Interface, called, spoilt
 from leaking_base import COMMON, Clock, Markers, ReadHere, Shelf
+from leaking_briefs import brief_asks
 from leaking_callers import FORM, KINDS, Callers
 from leaking_counts import Numbers
 from leaking_twins import Twins
@@ -260,7 +261,8 @@ class History:
         self.numbers.check(caller, filters, self.everything.words(self.chance))
 
     def _ask_everything(self, caller: Caller) -> None:
-        for ask in (*self.everything.asks(self.chance.randrange(2**32), {}), *_page_asks(caller)):
+        asks = self.everything.asks(self.chance.randrange(2**32), {})
+        for ask in (*asks, *_page_asks(caller), *brief_asks(self.services[0].kb)):
             asked = spoilt(ask, self.chance) if self.chance.random() < 0.15 else ask
             if ask.name == "DELETE /v1/searches/{secret}":
                 asked = replace(ask, path="/v1/searches/oms_nothing")
@@ -271,7 +273,7 @@ class History:
 def _page_asks(caller: Caller) -> Iterator[Ask]:
     """Pages and what else is no part of the OpenAPI document."""
     for path, methods in PAGES.items():
-        at = path.format_map({"token": "nothing", "path": "docs.js", "slug": "not-found"})
+        at = path.format_map({"token": "nothing", "path": "docs.js", "slug": "not-found", "address": "nothing"})
         for method in methods:
             if path == "/mcp" or (path == "/logout" and "cookie" in caller.headers):
                 continue

@@ -87,6 +87,7 @@ def test_what_is_hidden_is_counted_nowhere(held: Base) -> None:
         languages=(Count("fr", 2), Count("en", 1)),
         issuers=(Count("Avise", 2), Count("Parlement", 1)),
         years=(Count("2024", 2),),
+        published=(Count("2024", 1), Count("2014", 1)),
     )
     assert counts(held, access=PARTNER).documents == 4
     assert counts(held, access=FULL_ACCESS).documents == 5

@@ -260,7 +260,9 @@ def test_the_page_asks_for_a_key_in_the_visitors_language(service: Service) -> N
     assert page.status_code == 200
     assert '<html lang="fr">' in page.text
     assert "Collez la clé" in page.text
-    assert re.search(r'(?s)<label for="key">.*<input id="key" name="key" type="password"', page.text)
+    assert re.search(
+        r'(?s)<label for="key">.*<input id="key" name="key" type="password"', page.text
+    )
     english = service.client().get("/login", headers={"Accept-Language": "en"})
     assert '<html lang="en">' in english.text
     assert "Paste the key" in english.text

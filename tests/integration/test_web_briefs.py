@@ -125,7 +125,8 @@ def test_a_quote_is_added_and_one_is_led_back(desk: Desk, library: Base) -> None
     for _ in range(2):
         response = desk.add(hit, next=back)
         assert response.status_code == 303
-        assert response.headers["location"] == "../documents/guarantee/pages/1?version=1&mark=3-9#added"
+        led = "../documents/guarantee/pages/1?version=1&mark=3-9#added"
+        assert response.headers["location"] == led
     [brief] = desk.record.listed()
     assert len(brief.blocks) == 1
     page = unescape(desk.client.get("/briefs").text)
@@ -209,9 +210,7 @@ def test_the_form_of_a_session_holds_its_token(library: Base, app: Any) -> None:
 
 
 @pytest.mark.parametrize("headers", ANOTHER_SITE)
-def test_another_site_changes_no_brief(
-    desk: Desk, library: Base, headers: dict[str, str]
-) -> None:
+def test_another_site_changes_no_brief(desk: Desk, library: Base, headers: dict[str, str]) -> None:
     """Neither begins, fills nor deletes one, nor says which one this browser adds to."""
     secret = desk.begin()
     desk.client.headers.update(headers)
@@ -404,7 +403,7 @@ def test_there_is_no_brief_at_other_addresses(desk: Desk) -> None:
         assert desk.client.post(f"/briefs/{address}", data={"do": "delete"}).status_code == 404
 
 
-def test_the_pages_speak_french_first(library: Base, app: Any) -> None:
+def test_the_pages_speak_french_first(app: Any) -> None:
     """To who says nothing of languages."""
     client = TestClient(app, headers={"Accept": "text/html"})
     assert "<h1>Dossiers</h1>" in client.get("/briefs").text

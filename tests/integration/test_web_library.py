@@ -53,7 +53,8 @@ class Reader:
     def key(self, role: KeyRole) -> str:
         """A new key."""
         new = NewKey(f"{role} {len(self.base.kb.keys.listed())}", role)
-        return self.base.kb.keys.create(new, self.base.kb.clock())[1]
+        _, text = self.base.kb.keys.create(new, self.base.kb.clock())
+        return text
 
 
 @pytest.fixture(scope="module")

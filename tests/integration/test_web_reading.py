@@ -17,10 +17,10 @@ from reportlab.pdfgen.canvas import Canvas
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from kb.audit import Action
 from kb.bootstrap import open_knowledge_base
 from kb.keys import KeyRole, NewKey
 from kb.model import FULL_ACCESS, Page
+from kb.record.audit import Action, Chosen
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 FIRST = "La garantie publique couvre la moitié des pertes que les investisseurs"
 SECOND = "subissent quand une coopérative ne rembourse pas ce qui lui fut prêté."
-SECRET = "Les phares bretons emploient douze gardiens de nuit."
+HIDDEN = "Les phares bretons emploient douze gardiens de nuit."
 SIDECAR = """\
 files:
   garantie.pdf: {title: "La garantie <en fonds propres>", language: fr, kind: policy,
                  issuer: Opération Milliard, published: 2026-01-15, identifier: garantie,
                  url: "https://forum.example/garantie.pdf"}
-  notes.md: {title: Notes, language: fr, identifier: notes, url: "javascript:alert(1)"}
+  notes.md: {title: Notes, language: fr, identifier: notes}
   phares.pdf: {title: Phares, language: fr, identifier: phares, visibility: internal}
 """
 NOTES = """\
@@ -63,9 +63,9 @@ def pdf(*pages: str) -> bytes:
     """A PDF with a line on each page."""
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(600, 800))
-    for number, page in enumerate(pages):
+    canvas.addPageLabel(0, "ROMAN_LOWER")
+    for page in pages:
         canvas.drawString(60, 600, page)
-        canvas.addPageLabel(number, "ROMAN_LOWER", 1)
         canvas.showPage()
     canvas.save()
     return out.getvalue()
@@ -120,7 +120,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def _write(folder: Path, notes: str) -> None:
     (folder / "metadata.yaml").write_text(SIDECAR, encoding="utf-8")
     (folder / "garantie.pdf").write_bytes(pdf(FIRST, SECOND))
-    (folder / "phares.pdf").write_bytes(pdf(SECRET))
+    (folder / "phares.pdf").write_bytes(pdf(HIDDEN))
     (folder / "notes.md").write_text(notes, encoding="utf-8")
 
 
@@ -227,25 +227,24 @@ def test_a_former_version_says_so_and_leads_to_the_current_one(reader: Reader) -
 
 
 def test_formats_without_pages_are_text_with_headings_and_tables(reader: Reader) -> None:
-    """No picture is promised; sections are counted as such; the address of a script is no link."""
+    """No picture is promised; sections are counted as such."""
     html = reader.read("/documents/notes-fr/pages/2")
     assert "<img" not in html
     assert "Section 2 sur" in html
     assert re.search(r'<h3 id="t\d+">Premier point</h3>', html)
     assert '<th scope="col">Outil</th>' in html
     assert "<td>40</td>" in html
-    assert "javascript:" not in html
 
 
 def test_the_outline_leads_to_headings(reader: Reader) -> None:
     """Each at the page or section that it stands on, and at its place there."""
     html = reader.read("/documents/notes-fr/pages/1")
-    links = dict(
-        (unescape(name), address)
+    links = {
+        unescape(name): address
         for address, name in re.findall(
             r'<li class="level-\d"><a href="([^"]+)"[^>]*>([^<]+)', html
         )
-    )
+    }
     address = links["Second point"]
     path, _, place = address.replace("../../../", "/").partition("#")
     assert f'id="{place}">Second point<' in reader.read(unescape(path))
@@ -382,10 +381,10 @@ def test_who_reads_what_is_noted(reader: Reader) -> None:
         ("/documents/phares-fr/pages/1", Action.PAGE),
     )
     requests = {reader.get(path).headers["x-request-id"]: action for path, action in asked}
-    reader.kb.trail.flush()
+    assert reader.kb.trail.flush(10)
     noted = {
         event.request_id: (event.action, len(event.returned))
-        for event in reader.kb.trail.record.newest(50)
+        for event in reader.kb.trail.record.listed(Chosen(), 50)
         if event.request_id in requests
     }
     shown = [(action, int("phares" not in path)) for path, action in asked]

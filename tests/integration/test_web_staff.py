@@ -99,10 +99,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """A service with a document, an unanswered question and feedback; uploads only wait."""
     folder = tmp_path_factory.mktemp("staff")
     values: dict[str, Any] = {"home": folder / "home", "workers": 1, "max_file_mb": 1}
-    limits = {"rate_anonymous": 100_000, "rate_key": 100_000}
-    kb = open_knowledge_base(
-        Settings(**values, **limits), clock=TickingClock(), encoder=HashingEncoder()
-    )
+    values |= {"rate_anonymous": 100_000, "rate_key": 100_000}
+    kb = open_knowledge_base(Settings(**values), clock=TickingClock(), encoder=HashingEncoder())
     base = Base(kb, folder / "files")
     base.write("garantie.md", "# Garantie", "La garantie couvre la moitié des pertes.")
     assert base.ingest().exit_code == 0
@@ -453,16 +451,16 @@ def test_a_file_that_is_too_large_is_told(team: Team, staff: Browser) -> None:
     assert _folders(team) == before
 
 
-@pytest.mark.parametrize("token", [None, "wrong", "after"])
+@pytest.mark.parametrize("sent", ["none", "wrong", "after"])
 def test_an_upload_without_the_sessions_token_is_not_taken(
-    team: Team, staff: Browser, token: str | None
+    team: Team, staff: Browser, sent: str
 ) -> None:
     """It must stand before the file, which is not written otherwise."""
     before = _folders(team)
     parts: list[Any] = [("file", ("a.md", NOTE))]
-    if token == "wrong":
+    if sent == "wrong":
         parts.insert(0, ("csrf_token", (None, "0" * 64)))
-    if token == "after":
+    if sent == "after":
         parts.append(("csrf_token", (None, staff.csrf)))
     answered = staff.client.post("/staff/uploads", files=parts)
     assert answered.status_code == 403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from typing import Any
 
 import pypdf
@@ -10,6 +11,7 @@ import pytest
 from exports_making import DAY, HOSTILE, document, dossier, everything, quoted
 
 from kb.briefs.model import Dossier, Paragraph
+from kb.errors import KnowledgeBaseError
 from kb.export.pdf import to_pdf
 
 
@@ -78,3 +80,10 @@ def test_signs_that_no_font_has_do_not_stop_it() -> None:
 def test_the_same_dossier_gives_the_same_file() -> None:
     """Whenever it is written."""
     assert to_pdf(everything()) == to_pdf(everything())
+
+
+def test_what_cannot_be_set_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do instead."""
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    with pytest.raises(KnowledgeBaseError, match="Export it as docx instead"):
+        to_pdf(everything())

@@ -1,4 +1,4 @@
-"""Briefs in a browser: quotes collected, ordered, written between and passed on, in two languages."""
+"""Briefs in a browser: quotes are collected, put in order, written between and passed on."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_from_an_answer_to_a_brief_passed_on(
 
 
 def test_briefs_are_accessible(browser: Browser, demo: Demo) -> None:
-    """Edited and read, by day and night, wide and narrow, with an error shown: axe finds nothing."""
+    """Edited and read, by day and night, wide and narrow: axe finds nothing."""
     with Visitor(browser, demo.address) as visitor:
         page = visitor.page
         collect(page)
@@ -119,7 +119,7 @@ def test_briefs_are_accessible(browser: Browser, demo: Demo) -> None:
         for way in ("", "?view=read"):
             page.goto(page.url.partition("?")[0].partition("#")[0] + way)
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] -- one of them
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 faults += [f"{way} {scheme}: {fault}" for fault in visitor.faults()]
             page.set_viewport_size({"width": 320, "height": 700})
             faults += [f"{way} narrow: {fault}" for fault in visitor.faults()]
