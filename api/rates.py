@@ -29,6 +29,7 @@ FAILED_KEY_COST: Final = 10
 # it may: each of these has a bucket of its own.
 STRICT: Final = {
     ("POST", "/v1/searches"): 10,
+    ("POST", "/calls/follow"): 10,
     ("POST", "/v1/feedback"): 10,
     ("POST", "/login"): 10,
     ("POST", "/briefs"): 10,

@@ -40,9 +40,10 @@ class Campaigns:
     def label(self, theme: str, language: str) -> str:
         """The name of a theme or campaign in a language; of an unknown one its id."""
         for campaign in self.all:
-            for each in (campaign, *campaign.themes):
-                if each.id == theme:
-                    return each.label[language]
+            labels = {campaign.id: campaign.label}
+            labels |= {each.id: each.label for each in campaign.themes}
+            if theme in labels:
+                return labels[theme][language]
         return theme
 
     def themes_of(self, theme: str) -> tuple[str, ...]:

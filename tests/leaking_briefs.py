@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def brief_asks(kb: KnowledgeBase) -> Iterator[Ask]:
-    """Read such a brief by either address, and export it: made anew, for what is new in the base."""
+    """Read such a brief by either address, and export it; it is made anew for what is new."""
     secret = _brief_of_everything(kb)
     for address in (secret, read_secret(secret)):
         named = {"address": address}

@@ -46,7 +46,7 @@ def take_feedback(
     if is_cross_site(request.scope):
         raise CrossSiteError
     site = Site(request, caller)
-    stated = {
+    stated: dict[str, object] = {
         "kind": said.kind,
         "question": said.question.strip() or None,
         "comment": said.comment.strip() or None,

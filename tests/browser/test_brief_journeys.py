@@ -13,7 +13,7 @@ from kb.briefs.model import Paragraph, Reference
 from kb.record.briefs import BriefsRecord
 
 if TYPE_CHECKING:
-    from conftest import Demo
+    from browsing import Demo
     from playwright.sync_api import Browser, Locator, Page
 
     from kb.briefs.model import Brief

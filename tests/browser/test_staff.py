@@ -144,7 +144,7 @@ def make_and_end_a_key(page: Page, words: dict[str, str], name: str) -> None:
     assert text not in page.content()
     page.get_by_role("link", name=f"{words['revoke']} {name}").click()
     page.get_by_role("button", name=words["revoke it"]).click()
-    expect(page.locator("main p.notice")).to_contain_text(f"{name} {words['revoked']}")
+    expect(page.get_by_text(f"{name} {words['revoked']}")).to_be_visible()
 
 
 def ask(page: Page, question: str) -> None:

@@ -233,7 +233,7 @@ def test_a_new_call_that_matches_is_told_once(world: World, inbox: Inbox) -> Non
         assert "Nouvel appel" in text
         assert "2026-05-30 14:00 (heure de Bruxelles), dans 90 jours" in text
         assert "https://portal.example.org/LADDER-2026-01" in text
-        assert f"{PUBLIC}/v1/calls/LADDER-2026-01" in text
+        assert f"{PUBLIC}/calls/LADDER-2026-01" in text
     again = world.run()
     assert (again.digests, again.quiet, len(inbox.mails)) == ((), 1, 1)
 
@@ -592,7 +592,7 @@ def test_names_and_titles_add_no_header_and_no_markup(world: World, inbox: Inbox
     assert "&lt;script&gt;" in html
     assert "&lt;b&gt;P&lt;/b&gt;" in html
     assert "javascript:" not in plain + html
-    assert f"{PUBLIC}/v1/calls/a%2Fb%3Fc%0Ad" in plain
+    assert f"{PUBLIC}/calls/a%2Fb%3Fc%0Ad" in plain
 
 
 def test_a_line_that_is_a_dot_does_not_end_a_mail(world: World, inbox: Inbox) -> None:

@@ -75,6 +75,11 @@ def _link(inbox: Inbox, page: str) -> str:
     return str(found)
 
 
+def _without_token(text: str) -> str:
+    """A page without the token of its own address, which the switch of languages holds."""
+    return re.sub(r"unsubscribe/[\w-]{43}", "unsubscribe/…", text)
+
+
 def _mail_states(kb: KnowledgeBase) -> list[str | None]:
     return [search.mail for search in SearchesRecord(kb.engine).listed()]
 
@@ -150,7 +155,9 @@ def test_an_address_is_confirmed_by_a_button_and_not_by_looking(service: Any, in
         page = client.get(path)
         assert page.status_code == 200
         assert "&lt;b&gt;É&lt;/b&gt;" in page.text
-        assert page.text.index("Confirmer l") < page.text.index("Confirm the")
+        assert "Confirmer l’adresse" in page.text
+        english = client.get(path, headers={"Accept-Language": "en"})
+        assert "Confirm the address" in english.text
         assert _mail_states(kb) == ["asked"]
     for _ in range(2):
         assert client.post(path).status_code == 200
@@ -158,13 +165,13 @@ def test_an_address_is_confirmed_by_a_button_and_not_by_looking(service: Any, in
 
 
 def test_pages_run_nothing_and_are_framed_by_nobody(service: Any, inbox: Inbox) -> None:
-    """Their policy allows their own style and a form to themselves; no cache keeps them."""
+    """Their policy allows what is ours and a form to themselves; no cache keeps them."""
     client, _ = service(**_mailing(inbox))
     client.post("/v1/searches", json={**ASKED, "email": READER})
     for path in (_link(inbox, "searches/confirm"), _link(inbox, "unsubscribe")):
         page = client.get(path)
         policy = page.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" in policy
         assert "unsafe" not in policy
         assert page.headers["cache-control"] == "no-store"
@@ -189,7 +196,7 @@ def test_one_click_erases_the_address(service: Any, inbox: Inbox) -> None:
     client.post(_link(inbox, "searches/confirm"))
     path = _link(inbox, "unsubscribe")
     assert str(inbox.mails[0]["List-Unsubscribe"]) == f"<{PUBLIC}{path}>"
-    assert "Effacer l" in client.get(path).text
+    assert "Effacer l’adresse" in client.get(path).text
     assert _mail_states(kb) == ["confirmed"]
     client.cookies.clear()
     pressed = client.post(path, data={"List-Unsubscribe": "One-Click"})
@@ -207,8 +214,9 @@ def test_unsubscribing_answers_the_same_whatever_the_token(service: Any, inbox: 
     client.post("/v1/searches", json={**ASKED, "email": READER})
     path = _link(inbox, "unsubscribe")
     unknown = f"/v1/unsubscribe/{'x' * 43}"
-    assert client.get(path).text == client.get(unknown).text
-    assert client.post(path).text == client.post(unknown).text == client.post(path).text
+    looked = {_without_token(client.get(each).text) for each in (path, unknown)}
+    pressed = {_without_token(client.post(each).text) for each in (path, unknown, path)}
+    assert (len(looked), len(pressed)) == (1, 1)
 
 
 def test_an_answer_does_not_tell_whether_an_address_is_known(service: Any, inbox: Inbox) -> None:
@@ -329,8 +337,8 @@ def test_a_moved_deadline_is_told_from_what_to_what_and_once(
     assert "2026-04-15 17:00" in text
     assert "2026-07-15 17:00" in text
     assert "LIFE-1" not in text
-    assert f"{PUBLIC}/v1/calls/CERV%2F2026%3ARIVERS" in text
-    assert morning.client.get("/v1/calls/CERV%2F2026%3ARIVERS").status_code == 200
+    assert f"{PUBLIC}/calls/CERV%2F2026%3ARIVERS" in text
+    assert morning.client.get("/calls/CERV%2F2026%3ARIVERS").status_code == 200
     assert morning.run()["digests"] == []
     assert len(inbox.mails) == 1
 

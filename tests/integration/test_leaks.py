@@ -164,7 +164,7 @@ class History:
         interface = Interface(service.app)
         self.watch.for_staff = frozenset(
             each.name for each in interface.operations if each.reach == "staff"
-        )
+        ).union(each.name for each in _page_asks(staff) if each.path.startswith("/staff"))
         assistant = Assistant(self._listed)
         self.everything = Everything(interface, assistant, self.shelf, self.watch.saved)
         self.numbers = Numbers(service, self.watch, staff)
@@ -273,7 +273,9 @@ class History:
 def _page_asks(caller: Caller) -> Iterator[Ask]:
     """Pages and what else is no part of the OpenAPI document."""
     for path, methods in PAGES.items():
-        at = path.format_map({"token": "nothing", "path": "docs.js", "slug": "not-found", "address": "nothing"})
+        named = {"path": "docs.js", "slug": "not-found", "address": "nothing", "token": "nothing"}
+        named |= {"key_id": "999999", "upload_id": "0a1b2c3d"}
+        at = path.format_map({**named, "identifier": "NOTHING-1", "secret": "oms_nothing"})
         for method in methods:
             if path == "/mcp" or (path == "/logout" and "cookie" in caller.headers):
                 continue

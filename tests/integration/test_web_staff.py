@@ -53,9 +53,11 @@ class Team:
 
     def browser(self, language: str = "fr") -> TestClient:
         """A browser that nobody is signed in with."""
-        return TestClient(
+        made = TestClient(
             self.anybody.app, follow_redirects=False, headers={"Accept-Language": language}
         )
+        made.portal = self.anybody.portal  # the loop that the service runs on
+        return made
 
     def signed_in(self, role: KeyRole = KeyRole.STAFF, language: str = "fr") -> Browser:
         """A browser in which somebody with a new key has signed in."""

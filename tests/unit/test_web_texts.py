@@ -14,7 +14,7 @@ from api.web.site import FOLDER
 from api.web.texts import catalogs, chosen, texts_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext.babel_extract")]
 # `_` and the rest are gettext's own; the methods of a site and of texts are called like them.
@@ -22,7 +22,11 @@ KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 PLACES = re.compile(r"%\((\w+)\)[sd]")
 
 
-def used() -> set[str | tuple[str, str]]:
+# A text, or its singular and plural; a translation has one or several forms.
+Message = str | tuple[str, ...]
+
+
+def used() -> set[Message]:
     """The messages in our source: texts, and pairs of singular and plural."""
     found = extract_from_dir(
         FOLDER,
@@ -30,18 +34,20 @@ def used() -> set[str | tuple[str, str]]:
         {"templates/**.html": {"extensions": "jinja2.ext.do", "silent": "false"}},
         KEYWORDS,
     )
-    return {
-        tuple(message) if isinstance(message, list | tuple) else message
-        for _, _, message, _, _ in found
-    }
+    return {whole(message) for _, _, message, _, _ in found}
 
 
-def translated() -> Iterator[tuple[str | tuple[str, str], str | tuple[str, ...], str]]:
+def translated() -> Iterator[tuple[Message, Message, str]]:
     """Each message of the French files with its translation, and the message again to name it."""
     for catalog in catalogs("fr"):
         for message in catalog:
             if message.id:
-                yield message.id, message.string, str(message.id)
+                yield whole(message.id), whole(message.string or ""), str(message.id)
+
+
+def whole(said: str | Sequence[str]) -> Message:
+    """A message as a value that can be compared and kept in a set."""
+    return said if isinstance(said, str) else tuple(said)
 
 
 def test_every_text_is_translated() -> None:
@@ -58,7 +64,7 @@ def test_no_translation_is_left_over() -> None:
 
 def test_no_text_is_translated_twice() -> None:
     """Two files that say a text differently would have the last one win."""
-    seen: dict[str, str | tuple[str, ...]] = {}
+    seen: dict[str, Message] = {}
     for message, said, name in translated():
         assert seen.setdefault(str(message), said) == said, name
 
@@ -73,9 +79,9 @@ def test_translations_keep_the_values_of_a_text() -> None:
         assert set(PLACES.findall(last)) == set(PLACES.findall(one)), name
 
 
-def all_said(said: str | tuple[str, ...] | None) -> bool:
+def all_said(said: Message | None) -> bool:
     """Whether a translation says something in each of its forms."""
-    return bool(said) and (isinstance(said, str) or all(said))
+    return bool(said) and all([said] if isinstance(said, str) else said or ())
 
 
 def test_french_typography() -> None:
