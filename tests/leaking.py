@@ -12,14 +12,16 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from leaking_asks import decoded_cursor
 from leaking_base import found_in
+from leaking_pages import FORM, documents_of, is_page, pdf_text, without_marks
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.authentication import CSRF_FIELD, CSRF_HEADER
 from kb.keys import KeyRole
 from kb.model import Access, Visibility
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from httpx2 import Response
     from leaking_asks import Ask
     from leaking_base import Library
+    from leaking_briefs import Briefs
     from sqlalchemy import Engine
 
     from kb.bootstrap import KnowledgeBase
@@ -147,11 +150,11 @@ class Service:
         self._statements.clear()
         self._client.cookies.clear()
         # After those of the request: a caller's own are what they are known by.
-        headers = {"X-Request-ID": REQUEST_ID, **ask.headers, **caller.headers}
-        response = self._client.request(ask.method, ask.url, headers=headers, content=ask.body)
+        headers, body = sent(ask, caller)
+        response = self._client.request(ask.method, ask.url, headers=headers, content=body)
         self.counts.requests[ask.name] += 1
         self.counts.callers.setdefault(ask.name, set()).add(caller.name)
-        if response.is_success and '"isError":true' not in response.text:
+        if response.status_code < 400 and '"isError":true' not in response.text:
             self.counts.succeeded[ask.name] += 1
         return Answered(response, tuple(self._statements))
 
@@ -169,17 +172,49 @@ def _listening(engine: Engine, heard: list[tuple[str, int]]) -> Iterator[None]:
         event.remove(engine, "before_cursor_execute", hear)
 
 
+def sent(ask: Ask, caller: Caller) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a request with what its caller brings, as a browser would send it.
+
+    A form of a session holds its token. Nothing is packed: its length would tell of names that
+    differ.
+    """
+    # After those of the request: a caller's own are what they are known by.
+    headers = {
+        "X-Request-ID": REQUEST_ID,
+        "accept-encoding": "identity",
+        **ask.headers,
+        **caller.headers,
+    }
+    cookies = [each.headers["cookie"] for each in (ask, caller) if "cookie" in each.headers]
+    if cookies:
+        headers["cookie"] = "; ".join(cookies)
+    body = ask.body
+    if headers.get("content-type") == FORM and CSRF_HEADER in headers:
+        token = urlencode({CSRF_FIELD: headers.pop(CSRF_HEADER)}).encode()
+        body = b"&".join(filter(None, (body, token)))
+    return headers, body
+
+
 def opened(response: Response) -> str:
     """Everything that a response says: headers, what is folded, packed, escaped and encoded."""
     said = [f"{name}: {value}" for name, value in response.headers.multi_items()]
     if response.content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(response.content)) as book:
             said += [book.read(name).decode(errors="replace") for name in book.namelist()]
+    elif response.content.startswith(b"%PDF"):
+        said.append(pdf_text(response.content))
     else:
         said.append(_FOLD.sub("", response.content.decode(errors="replace")))
     whole = "\n".join(said)
-    cursors = [decoded_cursor(each) for each in re.findall(r'"next":"([^"]*)"', whole)]
-    return "\n".join((whole, unquote(whole), html.unescape(whole), *cursors))
+    cursors = [decoded_cursor(each) for each in cursors_in(whole)]
+    read = {whole, unquote(whole), html.unescape(whole), without_marks(html.unescape(whole))}
+    return "\n".join((*sorted(read, key=len), *cursors))
+
+
+def cursors_in(text: str) -> list[str]:
+    """Where lists and pages of them go on."""
+    found = re.findall(r'"next":"([^"]*)"|[?&;](?:after|cursor)=([^"&\s]*)', text)
+    return [each for pair in found for one in pair for each in unquote(one).split("~") if each]
 
 
 def named_in(value: Any) -> Iterator[tuple[str, int | None]]:
@@ -210,9 +245,10 @@ def payloads(response: Response) -> Iterator[Any]:
 class Watch:
     """Knows what each caller may see, and fails where a response says more."""
 
-    def __init__(self, library: Library, counts: Counts) -> None:
+    def __init__(self, library: Library, counts: Counts, briefs: Briefs) -> None:
         self.library = library
         self.counts = counts
+        self.briefs = briefs
         self.secret: set[str] = set()  # markers of keys, searches and collections
         self.saved: list[Saved] = []
         self.ended: list[str] = []  # secrets that were good once
@@ -235,14 +271,17 @@ class Watch:
         self.counts.seen[ask.name] += len(found & seen.markers)
         if caller.is_whole_staff and ask.name in self.for_staff:
             return  # what was asked and uploaded is theirs to read, also of what was removed
-        own = caller.own.union(*(saved.own for saved in self.saved if saved.secret in ask.said))
-        hidden = (self.library.markers | self.secret) - seen.markers - own - found_in(ask.said)
+        hidden = self._hidden_from(caller, ask) - seen.markers
         leaked = sorted(found & hidden)
         assert not leaked, f"{told} leaks {leaked}: {_around(response, leaked)}"
         self.counts.checks["no marker of what may not be seen"] += 1
         if ask.path == "/openapi.json":
             return  # its examples name documents of no base
-        for document_id, version in named_in([*payloads(response)]):
+        self._look_for_secrets(told, ask, response)
+        named = [*named_in([*payloads(response)])]
+        if is_page(response.headers.get("content-type", "")):
+            named += documents_of(response.text)
+        for document_id, version in named:
             known = (
                 (document_id, version) in seen.versions
                 if version
@@ -250,6 +289,32 @@ class Watch:
             )
             assert known, f"{told} names {document_id} version {version}"
             self.counts.checks["a document named may be seen"] += 1
+
+
+    def _hidden_from(self, caller: Caller, ask: Ask) -> set[str]:
+        """Markers that are not theirs by another right than that to see documents."""
+        own = caller.own.union(*(saved.own for saved in self.saved if saved.secret in ask.said))
+        every = self.library.markers | self.secret
+        for brief in self.briefs.kept:
+            every |= brief.own
+            # Those that are of the staff are told to all of them.
+            if caller.is_whole_staff or any(each in ask.said for each in brief.addresses):
+                own |= brief.own
+        cursors = map(decoded_cursor, cursors_in(ask.url))
+        return every - own - found_in("\n".join((ask.said, *cursors)))
+
+    def _look_for_secrets(self, told: str, ask: Ask, response: Response) -> None:
+        """Nobody is told an address that they did not say; who may edit may have others read."""
+        whole = opened(response)
+        for saved in self.saved:
+            if saved.secret not in ask.said:
+                assert saved.secret not in whole, f"{told} tells the address of a search"
+        for brief in self.briefs.kept:
+            if brief.secret not in ask.said:
+                assert brief.secret not in whole, f"{told} tells the address to edit a brief"
+                if brief.reading not in ask.said:
+                    assert brief.reading not in whole, f"{told} tells the address of a brief"
+        self.counts.checks["no address that was not said"] += 1
 
 
 def _around(response: Response, leaked: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Requests over every operation of the OpenAPI document, every other route and all of MCP.
+"""Requests of operations and pages, by their schemas.
 
 A value is drawn by its schema, or by its name from what a caller may and may not see. What is new
 is asked by its schema, and fails the test where its address needs a value that nobody can draw.
@@ -11,79 +11,41 @@ import json
 import random
 import re
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from leaking_base import COMMON
-
-from api.mcp.uris import document_uri, page_uri
+from leaking_pages import FORM, HTML
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from fastapi import FastAPI
-    from leaking import Saved
-    from leaking_base import Content, Shelf
+    from collections.abc import Callable, Iterator, Mapping
 
 # Gives the values that a field of this name may have, for one caller.
 Pools = dict[str, "Callable[[], Any]"]
 
-# Routes that are no interface of programs: how each is asked, by its path. A route that is not
-# here fails the test.
-PAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "/": ("GET",),
-    "/briefs": ("GET", "POST"),
-    "/briefs/add": ("POST",),
-    "/briefs/{address}": ("GET", "POST"),
-    "/briefs/{address}/export": ("GET",),
-    "/calls": ("GET",),
-    "/calls/deadlines.ics": ("GET",),
-    "/calls/follow": ("GET", "POST"),
-    "/calls/follow/deleted": ("GET",),
-    "/calls/match": ("GET", "POST"),
-    "/calls/{identifier}": ("GET",),
-    "/docs": ("GET",),
-    "/documents": ("GET",),
-    "/openapi.json": ("GET", "HEAD"),
-    "/login": ("GET", "POST"),
-    "/logout": ("POST",),
-    "/metrics": ("GET",),
-    "/problems": ("GET",),
-    "/problems/{slug}": ("GET",),
-    "/mcp": ("POST",),
-    "/staff": ("GET",),
-    "/staff/audit": ("GET",),
-    "/staff/audit/export": ("GET",),
-    "/staff/feedback": ("GET",),
-    "/staff/gaps": ("GET",),
-    "/staff/keys": ("GET", "POST"),
-    "/staff/keys/{key_id}/revoke": ("GET", "POST"),
-    "/staff/keys/{key_id}/rotate": ("GET", "POST"),
-    "/staff/uploads": ("GET", "POST"),
-    "/staff/uploads/{upload_id}": ("GET",),
-    "/searches/{secret}": ("GET",),
-    "/searches/{secret}/delete": ("POST",),
-    "/static/{path}": ("GET",),
-    "/v1/searches/confirm/{token}": ("GET", "POST"),
-    "/v1/unsubscribe/{token}": ("GET", "POST"),
-}
+# What is kept of these shows in what is answered next, or their answer holds a new secret.
+WRITES: Final = frozenset(
+    {
+        "POST /v1/searches",
+        "DELETE /v1/searches/{secret}",
+        "POST /v1/feedback",
+        "POST /v1/documents",
+        "POST /feedback",
+        "POST /briefs",
+        "POST /briefs/add",
+        "POST /briefs/{address}",
+        "POST /calls/follow",
+        "POST /searches/{secret}/delete",
+    }
+)
+# What would end what others still need: asked apart.
+ENDS: Final = frozenset({"DELETE /v1/searches/{secret}", "POST /searches/{secret}/delete"})
 MCP_HEADERS: Final = {
     "accept": "application/json, text/event-stream",
     "mcp-protocol-version": "2025-06-18",
 }
-_TEXTS: Final = ("query", "q", "question", "description", "comment", "topic", "quote", "aims")
-_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "status": ("open", "forthcoming", "closed", "rolling"),
-    "applicant": ("association", "company"),
-    "country": ("FR", "DE"),
-    "upload_id": ("0a1b2c3d", "0123456789abcdef"),
-    "email": ("somebody@example.org",),
-    "file": ("# Words",),
-    "if-none-match": ("*", '"0a1b2c3d"'),
-}
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_SOMETIMES: Final = 0.2
+SOMETIMES: Final = 0.2
+_MOSTLY: Final = 0.7
 # How many parameters a request states that needs none.
 _STATED: Final = 1.5
 _WRONG: Final = ("", "-1", "0", "x", "99999999999", "null", "é", "a" * 2001)
@@ -93,7 +55,8 @@ _WRONG: Final = ("", "-1", "0", "x", "99999999999", "null", "é", "a" * 2001)
 class Operation:
     """One operation of the OpenAPI document; ``reach`` is whom it answers.
 
-    ``fields`` are the members of its response, ``gives`` the media types that it may have.
+    ``fields`` are the members of its response, ``gives`` the media types that it may have. A page
+    is for people: it is no part of the document.
     """
 
     method: str
@@ -104,6 +67,7 @@ class Operation:
     body: Any = None
     fields: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
+    is_page: bool = False
 
     @property
     def name(self) -> str:
@@ -143,8 +107,8 @@ class Ask:
 class Interface:
     """What there is to ask, as the service itself says."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document: dict[str, Any] = json.loads(json.dumps(document))
         self.operations = tuple(self._operations())
 
     def operation(self, method: str, path: str) -> Operation:
@@ -154,7 +118,8 @@ class Interface:
 
     def ask(self, operation: Operation, pools: Pools, chance: random.Random, **fixed: Any) -> Ask:
         """A request of an operation; ``fixed`` are values of parameters or body by name."""
-        drawing = Drawing(self._document, pools, chance)
+        often = _MOSTLY if operation.media_type == FORM else SOMETIMES
+        drawing = Drawing(self._document, pools, chance, often)
         path, named, query, headers = operation.path, {}, [], {}
         often = _STATED / (len(operation.parameters) or 1)
         for parameter in operation.parameters:
@@ -171,7 +136,9 @@ class Interface:
                     query += pairs(name, value)
                 else:
                     headers[name] = header_value(value)
-        if len(operation.gives) > 1:
+        if operation.is_page:
+            headers |= _of_browser(path, pools, chance)
+        elif len(operation.gives) > 1:
             headers["accept"] = chance.choice(operation.gives)
         body = b""
         if operation.media_type:
@@ -205,6 +172,7 @@ class Interface:
             content[media_type]["schema"] if media_type else None,
             tuple(self._members(told)),
             tuple(_success(told)),
+            "x-page" in told,
         )
 
     def _members(self, told: dict[str, Any]) -> list[str]:
@@ -221,6 +189,7 @@ class Drawing:
     document: dict[str, Any]
     pools: Pools
     chance: random.Random
+    often: float = SOMETIMES  # that what may be left out is stated
 
     def of_path(self, parameter: dict[str, Any], where: str) -> Any:
         """A value of a part of an address."""
@@ -229,13 +198,15 @@ class Drawing:
             return self.of(schema, name)
         raise AssertionError(
             f"Nobody can say what {{{name}}} of {where} names. Add it to the pools of "
-            "tests/leaking_asks.py, so that what is not the caller's is asked for too."
+            "tests/leaking_everything.py, so that what is not the caller's is asked for too."
         )
 
     def of(self, schema: dict[str, Any], name: str = "") -> Any:  # noqa: PLR0911 -- one a shape
         """A value of a schema, for a field of this name."""
         if "$ref" in schema:
             part = schema["$ref"].rpartition("/")[2]
+            if part in self.pools:
+                return self.pools[part]()
             return self.of(self.document["components"]["schemas"][part], name)
         if "properties" in schema:
             return self._object(schema)
@@ -268,7 +239,7 @@ class Drawing:
         return {
             name: self.of(inner, name)
             for name, inner in schema["properties"].items()
-            if name in required or (name not in others and self.chance.random() < _SOMETIMES)
+            if name in required or (name not in others and self.chance.random() < self.often)
         }
 
     def _text(self, schema: dict[str, Any]) -> str:
@@ -293,6 +264,11 @@ def spoilt(ask: Ask, chance: random.Random) -> Ask:
             value[chance.choice(list(value))] = chance.choice([*_WRONG, None, [], {"a": 1}])
             return replace(ask, body=json.dumps(value).encode())
         return replace(ask, body=ask.body[:-1])
+    if ask.body and ask.headers.get("content-type") == FORM:
+        fields = parse_qsl(ask.body.decode(), keep_blank_values=True)
+        place = chance.randrange(len(fields))
+        fields[place] = (fields[place][0], chance.choice(_WRONG))
+        return replace(ask, body=urlencode(fields).encode())
     return replace(ask, query=(*ask.query, ("unknown", chance.choice(_WRONG))))
 
 
@@ -311,6 +287,8 @@ def encoded(media_type: str, value: Any) -> tuple[str, bytes]:
     """A body of this media type."""
     if media_type == "application/json":
         return media_type, json.dumps(value).encode()
+    if media_type == FORM:
+        return media_type, urlencode(value, doseq=True).encode()
     assert media_type == "multipart/form-data", f"No body of {media_type} is known here."
     lines = []
     for name, each in (value if isinstance(value, dict) else {}).items():
@@ -320,6 +298,14 @@ def encoded(media_type: str, value: Any) -> tuple[str, bytes]:
     return f"{media_type}; boundary=edge", "\r\n".join([*map(str, lines), "--edge--", ""]).encode()
 
 
+def _of_browser(path: str, pools: Pools, chance: random.Random) -> dict[str, str]:
+    """What a browser says: that it shows pages, and which brief it adds to."""
+    headers = {"accept": HTML} if chance.random() < _MOSTLY else {}
+    if path.startswith("/briefs") and chance.random() < _MOSTLY:
+        headers["cookie"] = f"kb_brief={pools['address']()}"
+    return headers
+
+
 def called(method: str, params: Mapping[str, Any]) -> Ask:
     """A request of MCP."""
     said = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -327,132 +313,6 @@ def called(method: str, params: Mapping[str, Any]) -> Ask:
     told = str(params.get("name") or "")
     name = f"MCP {method} {told}".strip()
     return Ask(name, "POST", "/mcp", (), headers, json.dumps(said).encode())
-
-
-class Everything:
-    """One request of every operation of OpenAPI and of MCP, with values drawn from a base."""
-
-    def __init__(
-        self, interface: Interface, assistant: Assistant, shelf: Shelf, saved: Sequence[Saved]
-    ) -> None:
-        self.interface = interface
-        self.assistant = assistant
-        self.markers = shelf.markers
-        self.nexts: list[str] = []  # cursors that somebody was given
-        self._never = [shelf.markers.word() for _ in range(9)]
-        self._shelf = shelf
-        self._saved = saved
-
-    def asks(self, seed: int, fixed: Pools) -> list[Ask]:
-        """The same requests for the same seed, but for the values of the ``fixed`` pools."""
-        chance = random.Random(seed)  # noqa: S311 -- nothing secret
-        pools = {**self.pools(chance), **fixed}
-        asks = [self.interface.ask(each, pools, chance) for each in self.interface.operations]
-        return [*asks, *self.assistant.asks(pools, chance)]
-
-    def filters(self, chance: random.Random) -> tuple[tuple[str, str], ...]:
-        """Filters on calls, by values of what there is and of what never was."""
-        pools = self.pools(chance)
-        names = ("status", "programme", "theme", "action_type", "applicant", "country")
-        chosen = chance.sample(names, chance.randint(0, 2))
-        sort = [("sort", chance.choice(("budget", "newest")))] if chance.random() < 0.3 else []
-        return (*((name, str(pools[name]())) for name in chosen), *sort)
-
-    def words(self, chance: random.Random) -> str:
-        """A question of words that stand everywhere, and of some that stand in one document."""
-        contents = self._contents()
-        spoken = chance.choice(contents).spoken if contents else ()
-        return " ".join((*chance.sample(COMMON, 2), *spoken[: chance.randint(0, 3)]))
-
-    def pools(self, chance: random.Random) -> Pools:
-        """Values by the names of fields: what there is, whoever may see it, and what never was."""
-        held, word = self._shelf.library.held, partial(chance.choice, self._never)
-
-        def of_call(member: str) -> str:
-            known = [getattr(each.call, member) for each in self._contents() if each.call]
-            value = chance.choice([*known, word()])
-            return str(value[0] if isinstance(value, tuple) else value)
-
-        def document_id() -> str:
-            return chance.choice([*held, f"{word()}-0a1b2c3d"])
-
-        def identifier() -> str:
-            return chance.choice([*self._shelf.calls, f"CALL-{word().upper()}-1"])
-
-        numbers: Pools = dict.fromkeys(("number", "page"), lambda: chance.randint(1, 3))
-        texts: Pools = dict.fromkeys(_TEXTS, lambda: self.words(chance))
-        call_fields = {"theme": "themes", "programme": "programme", "action_type": "action_types"}
-        return {
-            **numbers,
-            **texts,
-            **{name: partial(of_call, member) for name, member in call_fields.items()},
-            **{name: partial(chance.choice, values) for name, values in _OFFERED.items()},
-            "document_id": document_id,
-            "identifier": identifier,
-            "version": lambda: chance.randint(1, 4),
-            "secret": lambda: chance.choice([*(s.secret for s in self._saved), "oms_nothing"]),
-            "issuer": lambda: f"Office {word()}",
-            "cursor": lambda: chance.choice([*self.nexts, document_id(), "1"]),
-        }
-
-    def _contents(self) -> list[Content]:
-        held = self._shelf.library.held.values()
-        return [content for each in held for content in each.contents.values()]
-
-
-class Assistant:
-    """What MCP offers, as its own lists say; each thing is asked for by its schema."""
-
-    def __init__(self, listed: Callable[[str], dict[str, Any]]) -> None:
-        self.tools: list[dict[str, Any]] = listed("tools/list")["tools"]
-        self.prompts: list[dict[str, Any]] = listed("prompts/list")["prompts"]
-        templates = listed("resources/templates/list")["resourceTemplates"]
-        self.templates = [str(each["uriTemplate"]) for each in templates]
-
-    def asks(self, pools: Pools, chance: random.Random) -> list[Ask]:
-        """One request of each kind, with values drawn for a caller."""
-        cursor = {"cursor": pools["cursor"]()} if chance.random() < _SOMETIMES else {}
-        return [
-            called("tools/list", {}),
-            called("resources/templates/list", {}),
-            called("prompts/list", {}),
-            called("resources/list", cursor),
-            *(self.tool(tool, pools, chance) for tool in self.tools),
-            *(self._prompt(prompt, pools) for prompt in self.prompts),
-            *(self._read(template, pools, chance) for template in self.templates),
-            *(self._completed(template, pools, chance) for template in self.templates),
-        ]
-
-    def tool(self, tool: dict[str, Any], pools: Pools, chance: random.Random, **fixed: Any) -> Ask:
-        """A call of a tool; ``fixed`` are arguments."""
-        schema = tool["inputSchema"]
-        drawing = Drawing({"components": {"schemas": schema.get("$defs", {})}}, pools, chance)
-        return called(
-            "tools/call", {"name": tool["name"], "arguments": {**drawing.of(schema), **fixed}}
-        )
-
-    def _prompt(self, prompt: dict[str, Any], pools: Pools) -> Ask:
-        arguments = {
-            each["name"]: pools["query"]() for each in prompt["arguments"] if each["required"]
-        }
-        return called("prompts/get", {"name": prompt["name"], "arguments": arguments})
-
-    def _read(self, template: str, pools: Pools, chance: random.Random) -> Ask:
-        document_id, number = pools["document_id"](), pools["number"]()
-        uris = {
-            "evidence://documents/{document_id}": document_uri(document_id),
-            "evidence://documents/{document_id}/pages/{number}": page_uri(document_id, number),
-        }
-        assert template in uris, f"Say in tests/leaking_asks.py how {template} is filled in."
-        version = pools["version"]()
-        query = f"?version={version}" if chance.random() < 0.5 else ""
-        return called("resources/read", {"uri": uris[template] + query})
-
-    def _completed(self, template: str, pools: Pools, chance: random.Random) -> Ask:
-        begun = pools["document_id"]()[: chance.randint(0, 9)]
-        argument = {"name": "document_id", "value": begun}
-        reference = {"type": "ref/resource", "uri": template}
-        return called("completion/complete", {"ref": reference, "argument": argument})
 
 
 def decoded_cursor(text: str) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
+from babel import Locale
 from calls_making import brussels, made, record
 
 from ingest.calls.placing import call_ids
@@ -45,6 +46,15 @@ _WORD: Final = re.compile(r"zq[a-z]{10}")
 _AMOUNT: Final = re.compile(r"97[0-9]{8}")
 _BETWEEN_DIGITS: Final = re.compile(r"(?<=[0-9])[,\s\u202f\u00a0](?=[0-9]{3})")
 _MOMENT: Final = re.compile(r"20[0-9]{2}-?[01][0-9]-?[0-3][0-9][t ][0-2][0-9]:?[0-5][0-9]")
+# As pages write moments, in either language.
+_MONTHS: Final = {
+    name.lower(): number
+    for language in ("fr", "en")
+    for number, name in Locale(language).months["format"]["wide"].items()
+}
+_WRITTEN: Final = re.compile(
+    rf"([0-9]{{1,2}})\s({'|'.join(_MONTHS)})\s(20[0-9]{{2}})(?:\sà\s|,\s)([0-9]{{2}}):([0-9]{{2}})"
+)
 
 
 class Clock:
@@ -106,6 +116,8 @@ def found_in(text: str) -> set[str]:
     """The markers of any kind in a text."""
     told = text.lower()
     found = set(_WORD.findall(told)) | set(_AMOUNT.findall(_BETWEEN_DIGITS.sub("", told)))
+    for day, month, year, hour, minute in _WRITTEN.findall(told):
+        found.add(f"{year}{_MONTHS[month]:02}{int(day):02}{hour}{minute}")
     return found | {re.sub("[^0-9]", "", each) for each in _MOMENT.findall(told)}
 
 

@@ -1,57 +1,99 @@
-"""A brief that quotes all there is, read by those who may see some of it."""
+"""Briefs that quote all there is, made by who may see it and read by whoever has an address."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from leaking_asks import Ask
 from sqlalchemy import func, select
 
 from kb.briefs import keeping
-from kb.briefs.editing import MAX_BLOCKS, added
-from kb.briefs.model import Reference
+from kb.briefs.editing import added
+from kb.briefs.model import Paragraph, Reference
 from kb.model import Span
 from kb.record.briefs import BriefsRecord, read_secret
 from kb.record.schema import pages, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import random
+
+    from leaking_base import Markers
 
     from kb.bootstrap import KnowledgeBase
 
-
-def brief_asks(kb: KnowledgeBase) -> Iterator[Ask]:
-    """Read such a brief by either address, and export it; it is made anew for what is new."""
-    secret = _brief_of_everything(kb)
-    for address in (secret, read_secret(secret)):
-        named = {"address": address}
-        at = f"/briefs/{address}"
-        yield Ask("GET /briefs/{address}", "GET", at, named=named)
-        form = (("format", "markdown"),)
-        yield Ask("GET /briefs/{address}/export", "GET", f"{at}/export", form, named=named)
+_MOST = 60  # quotes
 
 
-def _brief_of_everything(kb: KnowledgeBase) -> str:
-    record = BriefsRecord(kb.engine)
-    brief, secret = keeping.begin(record, "Everything", "fr", kb.clock(), "staff")
-    for reference in _everything(kb):
-        brief = added(brief, reference)
-    record.save(brief, kb.clock())
-    return secret
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A brief: the addresses to edit and to read it, what it quotes, and its author's own words."""
+
+    secret: str
+    reading: str
+    number: int
+    references: tuple[Reference, ...]
+    own: frozenset[str]
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Whoever knows one of them has the brief."""
+        return self.secret, self.reading
 
 
-def _everything(kb: KnowledgeBase) -> list[Reference]:
-    """The whole of each page of each version, the newest first."""
+class Briefs:
+    """The briefs of one base."""
+
+    def __init__(self, kb: KnowledgeBase, markers: Markers) -> None:
+        self._kb = kb
+        self._record = BriefsRecord(kb.engine)
+        self._markers = markers
+        self._made_for: int | None = -1
+        self.kept: list[Kept] = []
+        self.ended: list[str] = []  # addresses that were good once
+
+    def begin(self) -> None:
+        """One that is there, and one that is deleted again."""
+        self.renew()
+        ended = self._begun(staff=False)
+        self._record.delete(ended.number)
+        self.ended += ended.addresses
+
+    def renew(self) -> None:
+        """A brief of what there is now, where something has changed, and the last few before."""
+        generation = self._kb.record.current_id()
+        if generation != self._made_for:
+            self.kept = [*self.kept[-3:], self._begun(staff=len(self.kept) % 2 == 0)]
+            self._made_for = generation
+
+    def address(self, chance: random.Random) -> str:
+        """The address of a brief of either kind, or by its number, or one that is none."""
+        kept = chance.choice(self.kept[-2:])
+        others = (str(kept.number), "nothing", *self.ended[:1])
+        return chance.choice((*kept.addresses, *kept.addresses, *others))
+
+    def _begun(self, *, staff: bool) -> Kept:
+        title, said = self._markers.word(), self._markers.word()
+        brief, secret = keeping.begin(self._record, title, "fr", self._kb.clock(), "staff")
+        references = _everything(self._kb)
+        for block in (Paragraph(f"Words {said}."), *references):
+            brief = added(brief, block)
+        assert self._record.save(replace(brief, staff=staff), self._kb.clock()) is not None
+        own = frozenset((title, said))
+        return Kept(secret, read_secret(secret), brief.id, references, own)
+
+
+def _everything(kb: KnowledgeBase) -> tuple[Reference, ...]:
+    """The whole of each page of each version that any generation may show, the newest first."""
     query = (
         select(versions.c.document_id, versions.c.number, pages.c.number, func.length(pages.c.text))
         .join(pages, pages.c.version_key == versions.c.key)
         .where(func.length(pages.c.text) > 0)
         .order_by(versions.c.key.desc())
-        .limit(MAX_BLOCKS)
+        .limit(_MOST)
     )
     with kb.engine.connect() as connection:
         found = connection.execute(query).all()
-    return [
+    return tuple(
         Reference(document_id, version, (Span(page, None, None, 0, length),))
         for document_id, version, page, length in found
-    ]
+    )

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from browsing import DESKTOP, PHONE, Visitor
 from playwright.sync_api import expect
+from serving import served
+
+from api.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from browsing import Demo
     from playwright.sync_api import Browser, Page
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 QUESTION: Final = "Quel est le plafond des aides de minimis sur trois ans ?"
 NOTHING: Final = "Quelle est la capitale de l'Australie ?"
@@ -181,3 +185,36 @@ def test_the_switch_of_language_stays(browser: Browser, demo: Demo) -> None:
         expect(page.get_by_role("searchbox")).to_have_value(QUESTION)
         page.get_by_role("link", name="Library").click()
         expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_a_service_that_stops_is_said_and_comes_back(browser: Browser, demo: Demo) -> None:
+    """What was read stays on the page, with what to do; when the service is back, it goes on."""
+    gate = Gate(create_app(demo.kb))
+    with served(gate) as address, Visitor(browser, address) as visitor:
+        page = visitor.page
+        page.goto(OPEN["answer"])
+        language = page.get_by_label("Langue du document")
+        gate.open = False
+        language.select_option("en")
+        expect(page.get_by_role("alert")).to_contain_text("Le service ne répond pas")
+        expect(page.locator(".answers blockquote").first).to_contain_text("300")
+        gate.open = True
+        language.select_option("fr")
+        page.wait_for_url("**language=fr**")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        visitor.complaints.clear()  # the browser tells of the connection that broke
+
+
+class Gate:
+    """A service that can be cut off: it then breaks every connection without an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.open = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or break off."""
+        if scope["type"] == "http" and not self.open:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise ConnectionAbortedError
+        await self._app(scope, receive, send)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from calls_making import brussels, document_id, made, take
+from calls_making import record as record_of
 from fakes import TickingClock
 from sqlalchemy import event, text
 from typer.testing import CliRunner
@@ -146,6 +148,27 @@ def test_a_text_is_in_force_until_its_last_day(two: Base) -> None:
     current = two.kb.record.document(two.kb.record.current_id() or 0, here.document_id, FULL_ACCESS)
     assert current is not None
     assert (current.version, current.metadata.valid_until) == (2, None)
+
+
+def test_a_quote_of_a_call_tells_when_it_has_closed(base: Base) -> None:
+    """From the second of its deadline on, with its day; a withdrawn call is closed too."""
+    closes = brussels("2026-03-03")
+    take(base.kb, [made("LADDER-1", deadlines=(closes,)), made("LADDER-2", rolling=True)])
+    hits = {hit.document.id: hit for hit in base.hits("ladders village lends people")}
+    dated, rolling = (
+        reference(hits[document_id(base.kb, name)]) for name in ("LADDER-1", "LADDER-2")
+    )
+    before, after = closes - timedelta(seconds=1), closes
+    states = [
+        [quoted(each) for each in resolve(base.kb, (dated, rolling), PUBLIC_ACCESS, moment)]
+        for moment in (before, after)
+    ]
+    assert [each.outdated for each in states[0]] == [(), ()]
+    assert [each.outdated for each in states[1]] == [(Outdated.CALL_CLOSED,), ()]
+    assert states[1][0].since == closes.date()
+    take(base.kb, [record_of(made("LADDER-2", rolling=True), gone=True)])
+    [gone] = resolve(base.kb, (rolling,), PUBLIC_ACCESS, after)
+    assert Outdated.CALL_CLOSED in quoted(gone).outdated
 
 
 def test_many_quotes_take_no_more_queries_than_one(two: Base) -> None:

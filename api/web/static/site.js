@@ -28,9 +28,21 @@ async function replacePart(form, address) {
     if (focused) document.getElementById(focused)?.focus();
     const told = document.querySelector("[data-told]");
     if (told) say(told.textContent.trim());
-  } catch {
-    location.assign(address); // the page itself says what is wrong
+  } catch (error) {
+    if (error instanceof TypeError) offline(part); // nobody answered
+    else location.assign(address); // the page itself says what is wrong
   }
+}
+
+/** Say where the reader looks that the service does not answer; what stands there stays. */
+export function offline(part) {
+  part.classList.remove("busy");
+  part.removeAttribute("aria-busy");
+  const said = part.querySelector(":scope > .offline") ?? document.createElement("p");
+  said.className = "notice notice-warn offline";
+  said.setAttribute("role", "alert");
+  said.textContent = document.body.dataset.offline;
+  part.prepend(said);
 }
 
 /** The address that a form of method GET leads to, without its empty fields. */
