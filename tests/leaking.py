@@ -80,7 +80,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A search: its secret, the name of its key, what it shows, the marker that is its name."""
+    """A search: its secret, the name of its key, what it shows, the markers of name and query."""
 
     secret: str
     key: str
@@ -267,17 +267,18 @@ class Watch:
         if caller.refused:
             assert status == 401, f"{told}: {status} to a key that is not accepted"
         seen = self.library.seen_by(self.access_of(ask, caller))
-        found = found_in(opened(response))
+        said = opened(response)
+        found = found_in(said)
         self.counts.seen[ask.name] += len(found & seen.markers)
         if caller.is_whole_staff and ask.name in self.for_staff:
             return  # what was asked and uploaded is theirs to read, also of what was removed
         hidden = self._hidden_from(caller, ask) - seen.markers
         leaked = sorted(found & hidden)
-        assert not leaked, f"{told} leaks {leaked}: {_around(response, leaked)}"
+        assert not leaked, f"{told} leaks {leaked}: {_around(said, leaked)}"
         self.counts.checks["no marker of what may not be seen"] += 1
         if ask.path == "/openapi.json":
             return  # its examples name documents of no base
-        self._look_for_secrets(told, ask, response)
+        self._look_for_secrets(told, ask, said)
         named = [*named_in([*payloads(response)])]
         if is_page(response.headers.get("content-type", "")):
             named += documents_of(response.text)
@@ -303,9 +304,8 @@ class Watch:
         cursors = map(decoded_cursor, cursors_in(ask.url))
         return every - own - found_in("\n".join((ask.said, *cursors)))
 
-    def _look_for_secrets(self, told: str, ask: Ask, response: Response) -> None:
+    def _look_for_secrets(self, told: str, ask: Ask, whole: str) -> None:
         """Nobody is told an address that they did not say; who may edit may have others read."""
-        whole = opened(response)
         for saved in self.saved:
             if saved.secret not in ask.said:
                 assert saved.secret not in whole, f"{told} tells the address of a search"
@@ -317,8 +317,8 @@ class Watch:
         self.counts.checks["no address that was not said"] += 1
 
 
-def _around(response: Response, leaked: list[str]) -> str:
-    said = opened(response).lower()
+def _around(whole: str, leaked: list[str]) -> str:
+    said = whole.lower()
     place = max(said.find(leaked[0]), 0)
     return said[max(place - 300, 0) : place + 300]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import yaml
 from babel import Locale
 from calls_making import brussels, made, record
+from leaking_pages import pdf_of
 
 from ingest.calls.placing import call_ids
 from ingest.calls.run import take_calls
@@ -253,7 +254,7 @@ class Shelf:
     def ingest(self) -> None:
         """Ingest the folder as it is stated."""
         for name, filed in self.files.items():
-            self._base.write(name, *filed.content.lines)
+            self._write(name, filed.content.lines)
         stated = {
             name: {
                 **filed.content.stated,
@@ -274,6 +275,12 @@ class Shelf:
             if result.outcome in {Outcome.ADDED, Outcome.UPDATED}:
                 key = (filed.document_id, result.version or 0)
                 self.library.place(key, filed.content, filed.visibility, filed.collections)
+
+    def _write(self, name: str, lines: Iterable[str]) -> None:
+        if name.endswith(".pdf"):
+            (self._base.folder / name).write_bytes(pdf_of(lines))
+        else:
+            self._base.write(name, *lines)
 
     def take(self, identifiers: Iterable[str]) -> None:
         """Take calls as they are stated, each a run of its own for what is stated of it."""

@@ -65,6 +65,11 @@ class Briefs:
             self.kept = [*self.kept[-3:], self._begun(staff=len(self.kept) % 2 == 0)]
             self._made_for = generation
 
+    def made(self) -> Kept:
+        """A brief that nobody has changed yet."""
+        self.kept.append(self._begun(staff=False))
+        return self.kept[-1]
+
     def address(self, chance: random.Random) -> str:
         """The address of a brief of either kind, or by its number, or one that is none."""
         kept = chance.choice(self.kept[-2:])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leaking import ANYBODY, SEES, Caller, Saved, as_json
 from leaking_asks import Ask, called
+from leaking_base import found_in
 
 from kb.keys import KeyRole, NewKey
 from kb.model import Access
@@ -107,16 +108,33 @@ class Callers:
         self._watch.look(ask, by, answered.response)
         secret = as_json(answered.response)["secret"]
         self._watch.secret.add(named)
-        self._watch.saved.append(Saved(secret, by.key, by.access, frozenset((named,))))
+        own = frozenset((named, *found_in(ask.said)))
+        self._watch.saved.append(Saved(secret, by.key, by.access, own))
 
     def delete_search(self, chance: random.Random) -> None:
         """A search ends: its address is one that never was."""
         if not self._watch.saved:
             return
         saved = self._watch.saved.pop(chance.randrange(len(self._watch.saved)))
-        path = f"/v1/searches/{saved.secret}"
-        ask = Ask("DELETE /v1/searches/{secret}", "DELETE", path, named={"secret": saved.secret})
-        assert chance.choice(self._services).send(ask, self.anonymous).response.status_code == 204
+        named = {"secret": saved.secret}
+        ask = chance.choice(
+            (
+                Ask(
+                    "DELETE /v1/searches/{secret}",
+                    "DELETE",
+                    f"/v1/searches/{saved.secret}",
+                    named=named,
+                ),
+                Ask(
+                    "POST /searches/{secret}/delete",
+                    "POST",
+                    f"/searches/{saved.secret}/delete",
+                    named=named,
+                ),
+            )
+        )
+        status = chance.choice(self._services).send(ask, self.anonymous).response.status_code
+        assert status in {204, 303}, f"a search can't be deleted: {status}"
         self._watch.ended.append(saved.secret)
         self._nothing_works([], [saved])
 
@@ -184,11 +202,14 @@ class Callers:
             for caller in ended:
                 self._opens_nothing(service, caller)
             for saved in searches:
-                for form in ("ics", "atom"):
-                    path = f"/v1/feeds/{saved.secret}/calls.{form}"
-                    ask = Ask("GET /v1/feeds/{secret}/calls.{form}", "GET", path)
+                for path in (
+                    f"/v1/feeds/{saved.secret}/calls.ics",
+                    f"/v1/feeds/{saved.secret}/calls.atom",
+                    f"/searches/{saved.secret}",
+                ):
+                    ask = Ask("GET of a search that has ended", "GET", path)
                     status = service.send(ask, self.anonymous).response.status_code
-                    assert status == 404, f"a feed of a key that has ended: {status}"
+                    assert status == 404, f"a search of a key that has ended: {status}"
                 path = f"/v1/searches/{saved.secret}"
                 ask = Ask("DELETE /v1/searches/{secret}", "DELETE", path)
                 assert service.send(ask, self.anonymous).response.status_code == 404
@@ -201,6 +222,8 @@ class Callers:
             Ask("GET /v1/calls", "GET", "/v1/calls"),
             Ask("GET /v1/audit", "GET", "/v1/audit"),
             Ask("GET /metrics", "GET", "/metrics"),
+            Ask("GET /documents", "GET", "/documents"),
+            Ask("GET /staff", "GET", "/staff"),
             called("resources/list", {}),
         )
         for ask in asks:

@@ -87,6 +87,10 @@ class Everything:
         asks = [self.interface.ask(each, pools, chance) for each in operations]
         return [*asks, *self.assistant.asks(pools, chance)]
 
+    def note_nexts(self, cursors: Sequence[str]) -> None:
+        """Have the cursors that somebody was given asked for by anybody."""
+        self.nexts = [*self.nexts, *cursors][-20:]
+
     def filters(self, chance: random.Random) -> tuple[tuple[str, str], ...]:
         """Filters on calls, by values of what there is and of what never was."""
         pools = self.pools(chance)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import re
 from itertools import pairwise
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pypdfium2
 from fastapi.routing import iter_route_contexts
 from lxml import html
+from reportlab.pdfgen.canvas import Canvas
 
 from api.app import create_app
 from kb.calls.query import Sort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kb.bootstrap import KnowledgeBase
 
@@ -117,6 +119,18 @@ def pdf_text(content: bytes) -> str:
     with pypdfium2.PdfDocument(io.BytesIO(content)) as opened:
         pages = [page.get_textpage().get_text_bounded() for page in opened]
     return "\n".join((*pages, content.decode("latin-1")))
+
+
+def pdf_of(lines: Iterable[str]) -> bytes:
+    """A PDF of paragraphs, the same for the same ones, in which nothing is packed."""
+    written = io.BytesIO()
+    canvas = Canvas(written, pageCompression=0, invariant=1)
+    text = canvas.beginText(72, 760)
+    for line in lines:
+        text.textLines([*wrap(line.removeprefix("# "), 80), ""])
+    canvas.drawText(text)
+    canvas.save()
+    return written.getvalue()
 
 
 def documents_of(page: str) -> Iterator[tuple[str, int | None]]:

@@ -34,9 +34,9 @@ class Writing:
     def begin(self) -> None:
         """Documents of each visibility, a work in two languages, a copy, and calls."""
         for visibility in Visibility:
-            for within in ((), tuple(self.collections[:1])):
+            for within, ending in (((), "md"), (tuple(self.collections[:1]), "pdf")):
                 content = text_content(self._shelf.markers, self._chance.choice(_LANGUAGES))
-                self._add(content, (visibility, within))
+                self._add(content, (visibility, within), ending)
         work = self._word()
         for language in _LANGUAGES:
             self._add(text_content(self._shelf.markers, language, work), self._anyone())
@@ -101,8 +101,8 @@ class Writing:
             self._call(identifier, shown())
         self._shelf.take(taken)
 
-    def _add(self, content: Content, shown: Shown) -> None:
-        name = f"{self._word()}.md"
+    def _add(self, content: Content, shown: Shown, ending: str = "md") -> None:
+        name = f"{self._word()}.{ending}"
         self._shelf.files[name] = Filed(self._named(name, content), *shown)
 
     def _new_call(self) -> str:

@@ -59,7 +59,9 @@ ACTIONS: Final = {
     Action.DOCUMENTS: _("List of documents"),
     Action.DOCUMENT: _("A document"),
     Action.PAGE: _("A page"),
+    Action.PICTURE: _("Picture of a page"),
     Action.ORIGINAL: _("An original file"),
+    Action.BRIEF: _("A brief"),
 }
 OUTCOMES: Final = {
     Outcome.ANSWERED: _("answered"),

@@ -40,7 +40,8 @@ def outline_of(engine: Engine, document: Document, most: int = MOST) -> tuple[He
     query = _of(document, pages.c.number, pages.c.label, pages.c.layout)
     with engine.connect() as connection:
         rows = connection.execute(query).all()
-    found = list(_headings((row.number, blocks_of(row.layout)) for row in rows))
+    read = ((row.number, blocks_of(row.layout)) for row in rows)
+    found = list(_headings(read, paged=document.paged))
     if not found and not document.paged:
         found = [Heading(row.label, 1, row.number) for row in rows if row.label]
     return _fitted(found, most)
@@ -62,21 +63,27 @@ def _of(document: Document, *columns: Column[Any]) -> Select[Any]:
     )
 
 
-def _headings(read: Iterable[tuple[int, Sequence[Block]]]) -> Iterator[Heading]:
-    """Each heading once, where it is printed, else where the first block stands under it."""
+def _headings(read: Iterable[tuple[int, Sequence[Block]]], *, paged: bool) -> Iterator[Heading]:
+    """Each heading once, where it is printed, else where the first block stands under it.
+
+    Most readers say of a printed heading what stands above it: what is new in the next block's
+    path is then that heading. Those of acts put its own name there too.
+    """
     above: tuple[str, ...] = ()
-    printed: tuple[int, int] | None = None  # page and offset of the first since the last text
+    printed: tuple[int, int] | None = None  # page and offset of the heading just before
+    named = False  # headings have their own names in their paths
     for number, blocks in read:
+        printed = printed if paged else None
         for block in blocks:
-            if block.role is Role.HEADING:
-                printed = printed or (number, block.start)
-                continue
-            path = block.path
-            same = sum(1 for _ in _alike(path, above))
-            where = printed or (number, block.start)
-            for level, title in enumerate(path[same:], start=same + 1):
-                yield Heading(title, level, *where)
-            above, printed = path, None
+            is_heading, here = block.role is Role.HEADING, (number, block.start)
+            same = sum(1 for _ in _alike(block.path, above))
+            new = block.path[same:]
+            named = named or bool(new and is_heading and printed is None)
+            for level, title in enumerate(new, start=same + 1):
+                yield Heading(title, level, *(printed or here))
+            if new or not is_heading:
+                above = block.path
+            printed = here if is_heading and not named else None
 
 
 def _alike(one: Sequence[str], two: Sequence[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
+from kb.model import Role
 from kb.record import rows
 from kb.record.access import visible_to
 from kb.record.calls import with_call
@@ -30,6 +31,15 @@ class Generation:
     created: datetime
     documents: int
     passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassagePlace:
+    """What rankings look at of a passage: its document, its place in it, and its role."""
+
+    document_id: str
+    ordinal: int
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,24 @@ class Record:
             for row in found
             if (document := documents_by_key.get(row.version_key)) is not None
         }
+
+    def places(
+        self, generation: int, passage_ids: Sequence[str], access: Access
+    ) -> dict[str, PassagePlace]:
+        """Where passages of current versions stand, by id; as ``found``, without any text."""
+        query = (
+            visible(generation, access)
+            .join(passages, passages.c.version_key == versions.c.key)
+            .where(members.c.current, passages.c.id.in_(passage_ids))
+            .with_only_columns(
+                passages.c.id, versions.c.document_id, passages.c.ordinal, passages.c.role
+            )
+        )
+        with self.engine.connect() as connection:
+            return {
+                row.id: PassagePlace(row.document_id, row.ordinal, Role(row.role))
+                for row in connection.execute(query)
+            }
 
     def document(
         self,

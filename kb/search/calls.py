@@ -72,30 +72,35 @@ class CallRanker:
     def run(self, query: Query, ranked: Ranked, view: View, stop: Stop) -> dict[str, Any]:
         """Rank; the system of record has the last word on what may be shown."""
         stop.check()
-        found = self._record.found(
+        # Of hundreds of candidates only where they stand: their texts took half of the ranking.
+        places = self._record.places(
             view.generation, [scored.id for scored in ranked.value], query.filters.access
         )
-        best: dict[str, Hit] = {}
+        best: dict[str, Scored] = {}
         heads: dict[str, float] = {}
         for scored in ranked.value:
-            if scored.id not in found:
+            place = places.get(scored.id)
+            if place is None:
                 continue
-            passage, document = found[scored.id]
-            score = scored.score
-            if passage.ordinal == 0:
-                heads[document.id] = score
+            key, score = place.document_id, scored.score
+            if place.ordinal == 0:
+                heads[key] = score
             else:  # a head that is a title alone stands for a call of which no more is known
-                score -= ROLE_PENALTY.get(passage.role, 0.0)
-            if document.id not in best or score > best[document.id].score:
-                best[document.id] = Hit(0, score, passage, document)
+                score -= ROLE_PENALTY.get(place.role, 0.0)
+            if key not in best or score > best[key].score:
+                best[key] = Scored(scored.id, score)
         # Heads that were not among the nearest are at most as near as the last of them.
         lowest = min(heads.values(), default=0.0)
         scores = {
-            key: hit.score + HEAD_WEIGHT * heads.get(key, lowest) for key, hit in best.items()
+            key: each.score + HEAD_WEIGHT * heads.get(key, lowest) for key, each in best.items()
         }
         order = sorted(scores, key=lambda key: (-scores[key], key))[: query.top_k]
+        found = self._record.found(
+            view.generation, [best[key].id for key in order], query.filters.access
+        )
+        shown = [(key, *found[best[key].id]) for key in order if best[key].id in found]
         hits = [
-            replace(best[key], rank=rank, score=scores[key])
-            for rank, key in enumerate(order, start=1)
+            Hit(rank, scores[key], passage, document)
+            for rank, (key, passage, document) in enumerate(shown, start=1)
         ]
         return {"hits": Handed(hits)}

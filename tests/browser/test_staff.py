@@ -184,6 +184,7 @@ def test_the_teams_day_with_scripts(  # noqa: PLR0913, PLR0917 -- one parameter 
         expect(sent).to_have_count(2)
         expect(sent.nth(0)).to_contain_text(words["done"], timeout=PATIENCE)
         expect(sent.nth(1)).to_contain_text(words["failed"], timeout=PATIENCE)
+        expect(page.get_by_role("table")).to_contain_text(words["failed"])
         assert visitor.faults() == []
         assert visitor.overflow() == 0
         sent.nth(1).get_by_role("link").click()
@@ -276,5 +277,5 @@ def test_a_connection_that_is_lost_is_told(
         page.route("**/staff/uploads", lambda route: route.abort())
         page.get_by_label(words["file"]).set_input_files(note)
         page.get_by_role("button", name=words["upload"]).click()
-        expect(page.locator("#sent li")).to_contain_text("connexion a été perdue")
+        expect(page.locator("#sent li")).to_contain_text("rechargez la page")
         expect(page.get_by_role("button", name=words["upload"])).to_be_enabled()

@@ -132,7 +132,14 @@ def staff(team: Team) -> Browser:
 # Who may
 
 
-@pytest.mark.parametrize("path", [*PAGES, f"/staff/uploads/{'0' * 16}", "/staff/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES,
+        *(f"/staff/uploads/{'0' * 16}", "/staff/uploads/x", "/staff/keys/x/revoke"),
+        *("/staff/audit?since=x", "/staff/uploads?before=x", "/staff/nothing"),
+    ],
+)
 def test_for_others_there_is_nothing(team: Team, path: str) -> None:
     """Nobody without a key, no partner, and nobody whose key is narrowed to collections."""
     narrowed = team.key(collections=("bretagne",))[1]

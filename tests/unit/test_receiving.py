@@ -17,6 +17,7 @@ from api.problems import ClientLeftError
 from api.receiving import (
     MAX_FIELD,
     MAX_FIELDS,
+    Fields,
     FileTooLargeError,
     Form,
     FormError,
@@ -24,7 +25,7 @@ from api.receiving import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from starlette.types import Message
@@ -46,7 +47,11 @@ FILE = part("file", b"Une note.", "note.txt")
 
 
 def received(
-    target: Path, pieces: Iterable[bytes], media_type: str = FORM, largest: int = MEBIBYTE
+    target: Path,
+    pieces: Iterable[bytes],
+    media_type: str = FORM,
+    largest: int = MEBIBYTE,
+    before_file: Callable[[Fields], None] = lambda _: None,
 ) -> Form:
     """What is received of a body that comes in pieces; after the last one the client leaves."""
     coming = iter(pieces)
@@ -59,7 +64,7 @@ def received(
 
     headers = [(b"content-type", media_type.encode())]
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": headers}
-    return asyncio.run(receive(Request(scope, next_message), target, largest))
+    return asyncio.run(receive(Request(scope, next_message), target, largest, before_file))
 
 
 def refused(target: Path, body: bytes, media_type: str = FORM) -> str:
@@ -170,3 +175,27 @@ def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert form.size == 64 * MEBIBYTE
     assert peak < 8 * MEBIBYTE
+
+
+def test_what_stands_before_the_file_is_looked_at_first(tmp_path: Path) -> None:
+    """Fields behind it are not seen, and what is raised ends the reading: no file is written."""
+    target = tmp_path / "file"
+    seen: list[Fields] = []
+
+    def refuse(fields: Fields) -> None:
+        seen.append(fields)
+        raise PermissionError
+
+    body = part("title", b"Une note") + FILE + part("theme", b"phares") + END
+    with pytest.raises(PermissionError):
+        received(target, [body, b""], before_file=refuse)
+    assert seen == [{"title": ("Une note",)}]
+    assert target.read_bytes() == b""
+
+
+def test_a_form_without_a_file_tells_what_else_it_held(tmp_path: Path) -> None:
+    """So that it can be shown again with it."""
+    with pytest.raises(FormError) as caught:
+        received(tmp_path / "file", [part("title", b"Une note") + END, b""])
+    assert caught.value.field == "file"
+    assert caught.value.others == {"title": ("Une note",)}

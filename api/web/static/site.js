@@ -86,13 +86,13 @@ async function addQuote(form) {
     say(message);
     const link = document.createElement("a");
     link.href = new URL(brief, new URL(form.getAttribute("action"), location.href));
-    link.className = "tag tag-good";
+    link.className = "added-link";
     link.textContent = `✓ ${message}`;
-    form.parentElement.querySelector(".tag[data-added]")?.remove();
-    link.dataset.added = "";
+    form.parentElement.querySelector(".added-link")?.remove();
     form.after(link);
-  } catch {
-    form.submit(); // the page that answers says what is wrong
+  } catch (error) {
+    if (error instanceof TypeError) offline(form.parentElement);
+    else form.submit(); // the page that answers says what is wrong
   }
   form.classList.remove("busy");
 }

@@ -50,14 +50,19 @@ function send(form, file, onProgress) {
 }
 
 /** Put the form as the service gave it back in the place of the one here, with the chosen files. */
-function replaceForm(form, page) {
-  const fresh = page.getElementById("upload-form");
-  if (!fresh) return;
+function replaceForm(form, fresh) {
   const files = form.elements.file.files;
   form.replaceWith(document.adoptNode(fresh));
   prepare(fresh);
   fresh.elements.file.files = files;
   fresh.querySelector("[aria-invalid]")?.focus();
+}
+
+/** Show the list of reports as it is now. */
+async function renewReports(address) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } });
+  const fresh = parsed(await response.text()).getElementById("report-list");
+  if (fresh) document.getElementById("report-list").replaceWith(document.adoptNode(fresh));
 }
 
 function newLine(name) {
@@ -87,11 +92,10 @@ async function upload(form, file) {
   });
   const page = parsed(request.responseText);
   const report = page.getElementById("upload");
-  if (request.status === 0 || (!report && request.status < 400)) return end(state.dataset.failed);
   if (!report) {
-    end(state.dataset.refused);
-    replaceForm(form, page);
-    return false;
+    const given = page.getElementById("upload-form");
+    if (given) replaceForm(form, given);
+    return end(given ? state.dataset.refused : state.dataset.failed);
   }
   progress.remove();
   const link = document.createElement("a");
@@ -100,7 +104,7 @@ async function upload(form, file) {
   line.querySelector("[data-name]").replaceChildren(link);
   const show = (found) => { state.textContent = found.querySelector("[data-summary]").textContent.trim(); };
   show(report);
-  follow(request.responseURL, show);
+  follow(request.responseURL, show).then(() => renewReports(form.action));
   return true;
 }
 
