@@ -52,11 +52,6 @@ class Table:
     rows: tuple[tuple[Pieces, ...], ...]
     role: str = Role.TABLE.value
 
-    @property
-    def columns(self) -> int:
-        """How many there are."""
-        return max(map(len, (*self.heads, *self.rows)))
-
 
 Part = Paragraph | Table
 

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access import Caller, CurrentCaller
-from api.authentication import is_secure
+from api.authentication import CSRF_FIELD, is_secure
 from api.web.texts import LANGUAGES, Texts, chosen, texts_in
 from kb.calls.dates import BRUSSELS
 from kb.themes import campaigns
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
-CSRF_FIELD: Final = "csrf_token"
 _COOKIE: Final = "kb_lang"
 _YEAR: Final = 365 * 24 * 3600
 # What stands in the page is ours: no script, style or form of another, and none in the page itself.

@@ -47,8 +47,12 @@ class Texts:
         return said % {"num": number, **values}
 
     def day(self, day: date | None) -> str:
-        """A day: ``3 mars 2026``; nothing of none."""
-        return "" if day is None else format_date(day, "long", locale=self.locale)
+        """A day: ``3 mars 2026``, ``1er mars 2026``; nothing of none."""
+        if day is None:
+            return ""
+        said = format_date(day, "long", locale=self.locale)
+        # Babel 2.18 has no ordinal for the first of a month.
+        return f"1er{said[1:]}" if self.language == "fr" and day.day == 1 else said
 
     def moment(self, moment: datetime | None) -> str:
         """An aware moment in Brussels time: ``3 mars 2026 à 17:00``; nothing of none."""

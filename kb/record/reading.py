@@ -146,7 +146,7 @@ class Record:
         with self.engine.connect() as connection:
             return {
                 row.id: PassagePlace(row.document_id, row.ordinal, Role(row.role))
-                for row in connection.execute(query)
+                for row in connection.execute(query).all()
             }
 
     def document(

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from backing_up import backup_of, restored
+from backing_up import opened as opened_base
 from calls_making import brussels, document_id, made, take
 from calls_making import record as record_of
 from fakes import TickingClock
@@ -319,6 +321,16 @@ def test_whatever_is_written_is_kept(base: Base, record: BriefsRecord) -> None:
     found = record.by_secret(secret)
     assert found is not None
     assert found.brief.blocks == (Paragraph(written.replace("\ud800", "?")),)
+
+
+def test_a_backup_holds_the_briefs(base: Base, record: BriefsRecord, tmp_path: Path) -> None:
+    """Their addresses open them in the base that is made of it."""
+    brief, secret = begun(base, record)
+    home = restored(backup_of(base.kb.settings.home, tmp_path / "kb.tar"), tmp_path / "again")
+    with opened_base(home) as kb:
+        found = BriefsRecord(kb.engine).by_secret(read_secret(secret))
+    assert found is not None
+    assert (found.brief, found.may_edit) == (brief, False)
 
 
 def test_whoever_runs_the_base_lists_and_removes_briefs(

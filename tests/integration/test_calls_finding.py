@@ -425,3 +425,25 @@ def test_a_french_question_finds_an_english_call(tmp_path: Path) -> None:
         assert best.call.identifier == name
         assert [citation.quote for citation in best.why] == [FIVE[name]]
     kb.close()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"programme": ("Soil Fund (SOIL)",)}, {"country": ("FR",), "theme": ("Compost",)}],
+)
+def test_a_choice_leaves_as_many_calls_as_it_counts(
+    some: KnowledgeBase, asked: dict[str, tuple[str, ...]]
+) -> None:
+    """Of each field, in the place of what is asked there, with everything else that is asked."""
+    counted = some.finder.choices(CallQuery.from_values(asked), PUBLIC, NOW)
+    assert {"France", "Secret"}.isdisjoint(counted["theme"])
+    assert "Secret Fund" not in counted["programme"]
+    tried = 0
+    for name, values in counted.items():
+        for value, count in values.items():
+            if value == "unknown" and name != "status":
+                continue  # says how many do not say
+            narrowed = CallQuery.from_values({**asked, name: [value]})
+            assert some.finder.find(narrowed, PUBLIC, NOW).total == count, (name, value)
+            tried += 1
+    assert tried > 40

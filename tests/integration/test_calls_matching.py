@@ -10,7 +10,7 @@ from calls_making import EVERYBODY, NOW, brussels, made, record, take
 from fakes import HashingEncoder, TickingClock
 
 from kb.bootstrap import open_knowledge_base
-from kb.calls.match import Match, Statement, match, verdicts
+from kb.calls.match import Match, Statement, match, unquoted, verdicts
 from kb.calls.profile import Profile
 from kb.calls.query import CallQuery
 from kb.errors import StoreError, UsageError
@@ -218,3 +218,25 @@ def test_each_fact_is_judged_at_its_border(
     stated = tuple(Fact(field, value, 1, 0, 9) for field, value in facts)
     found = verdicts(Call("X", "X", facts=stated), PROFILE)
     assert {fact.value: verdict.fits for fact, verdict in found.items()} == expected
+
+
+def test_data_without_a_sentence_may_rule_a_call_out_too() -> None:
+    """By the same rules, and apart: what a sentence states is left to its quote."""
+    call = made(
+        "DATA",
+        applicants=(Applicant.PUBLIC,),
+        countries=("NO", "IS"),
+        grant_min=2_000_000,
+        cofinancing=30.0,
+        consortium_min=2,
+    )
+    assert unquoted(call, PROFILE) == [
+        ("applicants", "public"),
+        ("countries", "NO"),
+        ("countries", "IS"),
+        ("grant_min", "2000000"),
+        ("cofinancing", "30"),
+    ]
+    stated = replace(call, facts=(Fact("grant_min", "2000000", 1, 0, 9),))
+    assert ("grant_min", "2000000") not in unquoted(stated, PROFILE)
+    assert unquoted(made("SILENT"), PROFILE) == []

@@ -111,7 +111,6 @@ def test_rows_are_a_table_with_its_heads() -> None:
         ["Prêt", "", "[40]"],
         ["[Don]", "50"],
     ]
-    assert table.columns == 3
 
 
 def test_two_tables_with_heads_of_their_own_stay_two() -> None:

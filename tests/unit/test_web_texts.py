@@ -118,6 +118,8 @@ def test_days_money_and_numbers_are_those_of_the_language() -> None:
     french, english = texts_in("fr"), texts_in("en")
     moment = datetime(2026, 3, 3, 16, tzinfo=UTC)
     assert french.day(date(2026, 3, 3)) == "3 mars 2026"
+    assert french.day(date(2026, 3, 1)) == "1er mars 2026"
+    assert english.day(date(2026, 3, 1)) == "1 March 2026"
     assert french.moment(moment) == "3 mars 2026 à 17:00"
     assert english.moment(moment) == "3 March 2026, 17:00"
     assert french.money(1234567) == "1\u202f234\u202f567\u00a0€"
