@@ -144,7 +144,7 @@ def create_app(kb: KnowledgeBase | None = None) -> FastAPI:
     )
     app.router.routes.append(mcp_route())
     add_problem_handlers(app)
-    app.add_exception_handler(Exception, on_unexpected)
+    app.add_exception_handler(Exception, on_unexpected)  # of these too there is a page
     app.add_exception_handler(405, on_wrong_method)
     describe(app)
     _add_middleware(app, kb.settings if kb else load_settings())

@@ -196,6 +196,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _on_database_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected_error)
 
 
 async def _on_knowledge_base_error(request: Request, error: Exception) -> ProblemResponse:
@@ -232,6 +233,11 @@ async def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
     missing = status is HTTPStatus.NOT_FOUND
     detail = "There is nothing at this address." if missing else error.detail
     return problem_response(request.scope, status, detail, headers=error.headers)
+
+
+async def _on_unexpected_error(request: Request, error: Exception) -> ProblemResponse:
+    del error  # the server logs it
+    return unexpected_problem(request.scope)
 
 
 def unexpected_problem(scope: Scope) -> ProblemResponse:

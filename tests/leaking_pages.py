@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +20,6 @@ from kb.calls.query import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from kb.bootstrap import KnowledgeBase
 
 HTML: Final = "text/html"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -63,10 +62,11 @@ _INLINE: Final = re.compile(r"</?(?:mark|wbr|b|i|em|strong|abbr|span)\b[^>]*>")
 _DOCUMENT: Final = re.compile(r"(?:^|/)documents/([^/]+)")
 
 
-def described(kb: KnowledgeBase) -> dict[str, Any]:
+@cache
+def described() -> dict[str, Any]:
     """The OpenAPI document as it were with every page in it; theirs are marked with ``x-page``."""
-    programs = create_app(kb).openapi()["paths"]
-    app = create_app(kb)
+    programs = create_app().openapi()["paths"]
+    app = create_app()
     for context in iter_route_contexts(app.routes):
         # As this application has the route: others share the route itself.
         made: Any = context._effective_route  # noqa: SLF001 -- no other place says it for one app
@@ -94,10 +94,10 @@ def _complete(document: dict[str, Any], path: str, method: str, told: dict[str, 
         told.setdefault("requestBody", {"content": {FORM: {"schema": schema}}})
 
 
-def unpaged(kb: KnowledgeBase) -> dict[str, set[str]]:
+def unpaged() -> dict[str, set[str]]:
     """The routes that ``described`` does not hold, with their methods."""
-    held, found = described(kb)["paths"], dict[str, set[str]]()
-    for context in iter_route_contexts(create_app(kb).routes):
+    held, found = described()["paths"], dict[str, set[str]]()
+    for context in iter_route_contexts(create_app().routes):
         route: Any = context
         if str(route.path_format) not in held:
             found.setdefault(str(route.path_format), set()).update(route.methods or {"GET"})

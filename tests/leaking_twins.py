@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from leaking_asks import MCP_HEADERS, WRITES, Ask
 from leaking_base import found_in
@@ -140,7 +140,7 @@ class Twins:
         """Fail where something else is answered than before."""
         for ask, was, now in zip(asks, before, self.snapshot(caller, asks), strict=True):
             told = f"a change that is hidden from {caller.name} shows: {ask.method} {ask.url}"
-            assert now == was, f"{told} {ask.body[:300]!r}\n{now}\n{was}"
+            assert now == was, f"{told} {ask.body[:300]!r}\n{_apart(now, was)}"
             self._watch.counts.checks["a change that is hidden"] += 1
 
     def _compare(self, what: str, caller: Caller, ask: Ask, names: Mapping[str, str]) -> None:
@@ -148,6 +148,7 @@ class Twins:
         for name, other in names.items():
             twin = renamed(twin, name, other)
         echo = {quote(other, safe=""): quote(name, safe="") for name, other in names.items()}
+        echo |= {quote_plus(other): quote_plus(name) for name, other in names.items()}
         echo |= {other: name for name, other in names.items()}
         self._compare_both(what, caller, ask, twin, echo)
 
@@ -163,7 +164,7 @@ class Twins:
         found, expected = of_hidden.as_seen({}), of_never.as_seen(echo)
         if "_ms" in found:
             found, expected = _VOLATILE.sub("", found), _VOLATILE.sub("", expected)
-        assert found == expected, f"{told}\n{found}\n{expected}"
+        assert found == expected, f"{told}\n{_apart(found, expected)}"
         assert of_hidden.statements == of_never.statements, (
             f"{told}\n{_differing(of_hidden, of_never)}"
         )
@@ -236,6 +237,12 @@ def _tried(operation: Operation, *, shared: bool) -> Iterator[Ask]:
                 for query in _QUERIES:
                     name = f"{operation.name}, tried"
                     yield Ask(name, method, place, query, dict(headers), body)
+
+
+def _apart(one: str, other: str) -> str:
+    """Where two texts begin to differ."""
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    return f"{one[max(same - 200, 0) : same + 300]}\n{other[max(same - 200, 0) : same + 300]}"
 
 
 def _differing(one: Answered, other: Answered) -> Any:

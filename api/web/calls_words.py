@@ -11,7 +11,7 @@ from babel.dates import format_date
 
 from api.web.calls_codes import actions, themes
 from kb.analysis import fold
-from kb.calls.dates import BRUSSELS
+from kb.calls.dates import BRUSSELS, brussels_day
 from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words, web_address
 from kb.calls.places import ANY, ASSOCIATED, EU
 from kb.calls.programmes import purpose
@@ -83,6 +83,9 @@ class CallWords:
         }
         # As sources that have no French of their own name them; others stay as they are.
         self._named = {
+            "eu-portal": _("EU Funding & Tenders Portal"),
+            "operation-milliard": "Opération Milliard",
+            "aides-territoires": "Aides-territoires",
             "Portal page": _("Page on the EU portal"),
             "Call documents": _("Call documents"),
             "Questions and answers": _("Questions and answers"),
@@ -146,6 +149,10 @@ class CallWords:
     def day(self, day: date | None) -> str:
         """A day; nothing of none."""
         return self._texts.day(day)
+
+    def day_of(self, moment: datetime) -> str:
+        """The day in Brussels of an aware moment."""
+        return self._texts.day(brussels_day(moment))
 
     def weekday(self, day: date) -> str:
         """A day with its weekday: ``mardi 17 mars 2026``."""
@@ -237,7 +244,7 @@ class CallWords:
         return self._orders[order]
 
     def named(self, name: str) -> str:
-        """A link or a text by the name that its source gives it, translated where it is known."""
+        """A source, link or text by the name that it has there, translated where it is known."""
         return self._named.get(name, name)
 
     def address(self, call: Call) -> str:

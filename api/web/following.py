@@ -173,6 +173,7 @@ def show_search(
         headers=_SECRET,
         search=search,
         secret=secret,
+        words=words,
         asked=asked,
         told=told(asked, site, words),
         mailed=request.query_params.get("asked") == "mail",

@@ -166,7 +166,7 @@ class History:
             self.callers.sign_in(caller, self.chance)
         self._note_upload(markers)
         service, staff = self.services[0], self.callers.staff
-        interface = Interface(described(service.kb))
+        interface = Interface(described())
         self.watch.for_staff = frozenset(
             each.name for each in interface.operations if each.reach == "staff"
         )
@@ -364,9 +364,9 @@ def _check_all_was_asked(counts: Counts, asked: set[str]) -> None:
     assert empty <= NEVER_ANSWERED | WITHOUT_WORDS, f"no words of documents in: {empty}"
 
 
-def test_no_route_is_forgotten(make_kb: MakeKb) -> None:
+def test_no_route_is_forgotten() -> None:
     """Every route is asked by its schema, or is one of those that are asked as they stand."""
-    assert unpaged(make_kb()) == {path: set(methods) for path, methods in BARE.items()}
+    assert unpaged() == {path: set(methods) for path, methods in BARE.items()}
 
 
 def test_nothing_of_mcp_is_forgotten(make_kb: MakeKb) -> None:
