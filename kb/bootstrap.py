@@ -47,7 +47,7 @@ class KnowledgeBase:
     pictures: Pictures = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin the audit trail."""
+        """Make the audit trail and the pictures, whose threads and processes start later."""
         self.trail = Trail(self.engine, self.settings)
         self.pictures = Pictures(self.settings.pictures, self.settings.worker_memory_mb)
 

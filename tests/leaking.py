@@ -291,7 +291,6 @@ class Watch:
             assert known, f"{told} names {document_id} version {version}"
             self.counts.checks["a document named may be seen"] += 1
 
-
     def _hidden_from(self, caller: Caller, ask: Ask) -> set[str]:
         """Markers that are not theirs by another right than that to see documents."""
         own = caller.own.union(*(saved.own for saved in self.saved if saved.secret in ask.said))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import random
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from leaking_pages import FORM, HTML
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterator, Mapping
 
 # Gives the values that a field of this name may have, for one caller.
@@ -204,10 +204,7 @@ class Drawing:
     def of(self, schema: dict[str, Any], name: str = "") -> Any:  # noqa: PLR0911 -- one a shape
         """A value of a schema, for a field of this name."""
         if "$ref" in schema:
-            part = schema["$ref"].rpartition("/")[2]
-            if part in self.pools:
-                return self.pools[part]()
-            return self.of(self.document["components"]["schemas"][part], name)
+            return self._named(schema["$ref"].rpartition("/")[2], name)
         if "properties" in schema:
             return self._object(schema)
         if choices := [each for each in _choices(schema) if each != {"type": "null"}]:
@@ -230,6 +227,11 @@ class Drawing:
             case "boolean":
                 return self.chance.random() < 0.5
         return self._text(schema)
+
+    def _named(self, part: str, name: str) -> Any:
+        if part in self.pools:
+            return self.pools[part]()
+        return self.of(self.document["components"]["schemas"][part], name)
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
         required = {*schema.get("required", ())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from leaking_base import found_in
 from sqlalchemy import func, select
 
 from kb.briefs import keeping
@@ -17,6 +18,7 @@ from kb.record.schema import pages, versions
 if TYPE_CHECKING:
     import random
 
+    from leaking_asks import Ask
     from leaking_base import Markers
 
     from kb.bootstrap import KnowledgeBase
@@ -26,13 +28,13 @@ _MOST = 60  # quotes
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A brief: the addresses to edit and to read it, what it quotes, and its author's own words."""
+    """A brief: the addresses to edit and to read it, what it quotes, and its authors' own words."""
 
     secret: str
     reading: str
     number: int
     references: tuple[Reference, ...]
-    own: frozenset[str]
+    own: set[str]
 
     @property
     def addresses(self) -> tuple[str, str]:
@@ -70,6 +72,12 @@ class Briefs:
         self.kept.append(self._begun(staff=False))
         return self.kept[-1]
 
+    def note(self, ask: Ask) -> None:
+        """Have what somebody writes into a brief known as theirs."""
+        for kept in self.kept:
+            if ask.named.get("address") in (*kept.addresses, str(kept.number)):
+                kept.own.update(found_in(ask.said))
+
     def address(self, chance: random.Random) -> str:
         """The address of a brief of either kind, or by its number, or one that is none."""
         kept = chance.choice(self.kept[-2:])
@@ -83,8 +91,7 @@ class Briefs:
         for block in (Paragraph(f"Words {said}."), *references):
             brief = added(brief, block)
         assert self._record.save(replace(brief, staff=staff), self._kb.clock()) is not None
-        own = frozenset((title, said))
-        return Kept(secret, read_secret(secret), brief.id, references, own)
+        return Kept(secret, read_secret(secret), brief.id, references, {title, said})
 
 
 def _everything(kb: KnowledgeBase) -> tuple[Reference, ...]:

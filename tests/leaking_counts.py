@@ -100,7 +100,7 @@ class Numbers:
 
     def _calls(self, caller: Caller, seen: Seen, query: tuple[tuple[str, str], ...]) -> None:
         """Total, facets, pages and their cursors are those of the calls that may be seen."""
-        everything = self.visible_calls(seen, query)
+        everything = self._visible_calls(seen, query)
         found = [hit["document_id"] for hit in everything]
         listed: list[str] = []
         cursor: tuple[tuple[str, str], ...] = ()
@@ -117,7 +117,7 @@ class Numbers:
         if not any(name == "query" for name, _ in query):  # a ranking is each caller's own
             self._same("order of calls", listed, found)
 
-    def visible_calls(self, seen: Seen, query: tuple[tuple[str, str], ...]) -> list[Any]:
+    def _visible_calls(self, seen: Seen, query: tuple[tuple[str, str], ...]) -> list[Any]:
         page = as_json(
             self._service.send(_get("/v1/calls", (*query, ("limit", "100"))), self._staff).response
         )
@@ -127,14 +127,14 @@ class Numbers:
     def _facets(self, seen: Seen, query: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         counted: dict[str, Counter[str]] = {name: Counter() for name in (*_FACETS, "theme")}
         held = self._watch.library.held
-        for hit in self.visible_calls(seen, query):
+        for hit in self._visible_calls(seen, query):
             for name, member in _FACETS.items():
                 values = hit[member] if isinstance(hit[member], list) else [hit[member]]
                 counted[name].update(each or "unknown" for each in values)
             call = held[hit["document_id"]].contents[seen.current[hit["document_id"]]].call
             counted["theme"].update(call.themes if call else ())
         whatever = tuple(pair for pair in query if pair[0] != "status")
-        states = Counter(hit["status"] for hit in self.visible_calls(seen, whatever))
+        states = Counter(hit["status"] for hit in self._visible_calls(seen, whatever))
         states["open"] += states["closing_soon"]  # is open too
         return _filled({**counted, "status": states})
 
@@ -148,7 +148,7 @@ class Numbers:
                 at = f"/v1/feeds/{saved.secret}/calls.{form}"
                 self._file(caller, at, "/v1/feeds/{secret}/calls.{form}")
         lines = self._file(caller, "/v1/calls.jsonl", "/v1/calls.{form}", query).splitlines()
-        found = [hit["document_id"] for hit in self.visible_calls(seen, query)]
+        found = [hit["document_id"] for hit in self._visible_calls(seen, query)]
         told = [json.loads(line)["document_id"] for line in lines]
         self._same("lines of calls.jsonl", told, found)
 
@@ -228,6 +228,7 @@ def _filled(facets: Any) -> dict[str, dict[str, int]]:
 
 
 def others_of_work(document_id: str, current: Iterable[str]) -> set[str]:
+    """The translations of a document among those that are current."""
     work, _, language = document_id.rpartition("-")
     if language not in {"fr", "en"}:
         return set()

@@ -135,7 +135,7 @@ class Everything:
             cited = {"document_id": document_id(), "version": 1, "page": 1, "quote": word()}
             return json.dumps(cited)
 
-        numbers: Pools = dict.fromkeys(("number", "page"), lambda: between(1, 3))
+        numbers: Pools = dict.fromkeys(("number", "page"), lambda: choose((1, 1, 2, 3)))
         texts: Pools = dict.fromkeys(_TEXTS, lambda: self.words(chance))
         call_fields = {"theme": "themes", "programme": "programme", "action_type": "action_types"}
         return {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Draws who may see a document, and the collections that it is in.
 Shown = tuple[Visibility, tuple[str, ...]]
 _LANGUAGES = ("en", "fr")
+_ENDINGS = ("md", "pdf")
 
 
 class Writing:
@@ -34,9 +35,9 @@ class Writing:
     def begin(self) -> None:
         """Documents of each visibility, a work in two languages, a copy, and calls."""
         for visibility in Visibility:
-            for within, ending in (((), "md"), (tuple(self.collections[:1]), "pdf")):
+            for within in ((), tuple(self.collections[:1])):
                 content = text_content(self._shelf.markers, self._chance.choice(_LANGUAGES))
-                self._add(content, (visibility, within), ending)
+                self._add(content, (visibility, within))
         work = self._word()
         for language in _LANGUAGES:
             self._add(text_content(self._shelf.markers, language, work), self._anyone())
@@ -101,8 +102,8 @@ class Writing:
             self._call(identifier, shown())
         self._shelf.take(taken)
 
-    def _add(self, content: Content, shown: Shown, ending: str = "md") -> None:
-        name = f"{self._word()}.{ending}"
+    def _add(self, content: Content, shown: Shown) -> None:
+        name = f"{self._word()}.{self._chance.choice(_ENDINGS)}"
         self._shelf.files[name] = Filed(self._named(name, content), *shown)
 
     def _new_call(self) -> str:

@@ -1,6 +1,7 @@
 """Calls: a list and a calendar with filters, and everything that is known of each."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from api.web.site import CurrentSite, Site
 from kb.audit import of_calls
 from kb.bootstrap import KnowledgeBase
 from kb.calls.dates import brussels_day
-from kb.calls.finder import CallHit, CallPage
+from kb.calls.finder import CallHit
 from kb.calls.telling import MEDIA_TYPES, Telling, calendar_of
 from kb.errors import NotFoundError, UsageError
 from kb.model import Access, Visibility
@@ -46,42 +47,28 @@ def find_calls(
     audit: Audited,
 ) -> HTMLResponse:
     """Show calls, those first that close next or fit the question best; or a month's deadlines."""
-    asked, words = read(request.query_params, site), CallWords(site)
-    view = CALENDAR if request.query_params.get("view") == CALENDAR else ""
-    values: dict[str, Any] = {"asked": asked, "words": words, "view": view}
     if kb.record.current_id() is None:
-        return site.page("calls_none.html", status=503, **values)
-    counts = kb.finder.choices(asked.query, access, kb.clock())
-    asked = in_full(asked, counts)
-    values |= {
-        "asked": asked,
-        "told": told(asked, site, words),
-        "choices": choices(asked, counts, words),
-        "statuses": _statuses(counts["status"]),
-        "sorts": sorts(asked),
-    }
-    make = _calendar if view else _list
-    return make(site, kb, access, audit, values)
+        return site.page("calls_none.html", status=503)
+    make = _calendar if request.query_params.get("view") == CALENDAR else _list
+    return make(site, kb, access, audit)
 
 
-def _list(
-    site: Site, kb: KnowledgeBase, access: Access, audit: Audit, values: dict[str, Any]
-) -> HTMLResponse:
-    asked: Narrowed = values["asked"]
-    trail = _trail(site)
+def _list(site: Site, kb: KnowledgeBase, access: Access, audit: Audit) -> HTMLResponse:
+    asked, now, trail = read(site.request.query_params, site), kb.clock(), _trail(site)
     errors = dict(asked.errors)
+    find = partial(kb.finder.find, asked.query, access, now, limit=PAGE)
     try:
-        found = _page(kb, asked, access, trail)
+        found = find(cursor=trail[-1] if trail else None)
     except UsageError:  # a cursor of another query, or none of ours
         trail = []
         errors["page"] = site.gettext("That page is not there any more. This is the first one.")
-        found = _page(kb, asked, access, trail)
+        found = find()
     _note(audit, asked, found.hits)
     more = found.next is not None and len(trail) + 1 < MOST_PAGES
     return site.page(
         "calls.html",
         status=422 if errors else 200,
-        **values,
+        **_around(site, asked, kb.finder.choices(asked.query, access, now, found.facets)),
         errors=errors,
         found=found,
         first=len(trail) * PAGE + 1,
@@ -91,9 +78,20 @@ def _list(
     )
 
 
-def _page(kb: KnowledgeBase, asked: Narrowed, access: Access, trail: list[str]) -> CallPage:
-    cursor = trail[-1] if trail else None
-    return kb.finder.find(asked.query, access, kb.clock(), cursor=cursor, limit=PAGE)
+def _around(
+    site: Site, asked: Narrowed, counts: Mapping[str, Mapping[str, int]], view: str = ""
+) -> dict[str, Any]:
+    """What stands around the calls in either view: what was asked, and what else there is."""
+    asked, words = in_full(asked, counts), CallWords(site)
+    return {
+        "asked": asked,
+        "words": words,
+        "view": view,
+        "told": told(asked, site, words),
+        "choices": choices(asked, counts, words),
+        "statuses": _statuses(counts["status"]),
+        "sorts": sorts(asked),
+    }
 
 
 def _trail(site: Site) -> list[str]:
@@ -109,19 +107,15 @@ def _statuses(counts: Mapping[str, int]) -> dict[str, int]:
     return {"": coming, **{each: counts[each] for each in listed}, EVERY: alone}
 
 
-def _calendar(
-    site: Site, kb: KnowledgeBase, access: Access, audit: Audit, values: dict[str, Any]
-) -> HTMLResponse:
-    asked: Narrowed = values["asked"]
-    now = kb.clock()
+def _calendar(site: Site, kb: KnowledgeBase, access: Access, audit: Audit) -> HTMLResponse:
+    asked, now = read(site.request.query_params, site), kb.clock()
     first = month_named(site.request.query_params.get("month", ""), brussels_day(now))
     month = month_of(kb.finder, asked.query, access, now, first)
     _note(audit, asked, [due.hit for due in month.due], month=f"{first:%Y-%m}")
-    status = 422 if asked.errors else 200
     return site.page(
         "calls_calendar.html",
-        status=status,
-        **values,
+        status=422 if asked.errors else 200,
+        **_around(site, asked, kb.finder.choices(asked.query, access, now), CALENDAR),
         errors=asked.errors,
         month=month,
         today=brussels_day(now),

@@ -56,13 +56,16 @@ def total(counts: Mapping[str, int], asked: Sequence[CallStatus]) -> int:
     return sum(counts[status.value] for status in wanted)
 
 
-def choices(index: IndexReader, filters: Filters) -> dict[str, dict[str, int]]:
+def choices(
+    index: IndexReader, filters: Filters, counted: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
     """How many calls each value would leave, if it took the place of what its field states.
 
     So a value can be exchanged for another. Facets say how many calls name a value; of who may
     apply, and from where, a choice leaves more: calls that mean it in other words, or do not say.
+    ``counted`` are the facets of these filters.
     """
-    found = facets(index, filters)
+    found = {name: dict(values) for name, values in counted.items()}
     if filters.call is None:
         return found
     for name, field in _NARROWED.items():

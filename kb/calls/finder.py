@@ -25,7 +25,7 @@ from kb.index.base import Order, Placed
 from kb.index.conditions import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from kb.index.base import IndexReader
@@ -151,10 +151,19 @@ class CallFinder:
                 near=said is None or any(said.is_said(hit) for hit in hits),
             )
 
-    def choices(self, asked: CallQuery, access: Access, now: datetime) -> dict[str, dict[str, int]]:
-        """How many calls each value of a field would leave in the place of what is asked there."""
+    def choices(
+        self,
+        asked: CallQuery,
+        access: Access,
+        now: datetime,
+        counted: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> dict[str, dict[str, int]]:
+        """How many calls each value of a field would leave in the place of what is asked there.
+
+        ``counted`` are the facets of the same query, where they are known.
+        """
         with self.opened(asked, access, now) as (view, filters):
-            return choices(view.index, filters)
+            return choices(view.index, filters, counted or facets(view.index, filters))
 
     def all(self, asked: CallQuery, access: Access, now: datetime, most: int) -> list[CallHit]:
         """Every call that the filters of a query let through, at most so many, in its order."""

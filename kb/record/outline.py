@@ -76,7 +76,7 @@ def _headings(read: Iterable[tuple[int, Sequence[Block]]], *, paged: bool) -> It
         printed = printed if paged else None
         for block in blocks:
             is_heading, here = block.role is Role.HEADING, (number, block.start)
-            same = sum(1 for _ in _alike(block.path, above))
+            same = len(above) if block.path == above else _alike(block.path, above)
             new = block.path[same:]
             named = named or bool(new and is_heading and printed is None)
             for level, title in enumerate(new, start=same + 1):
@@ -86,12 +86,10 @@ def _headings(read: Iterable[tuple[int, Sequence[Block]]], *, paged: bool) -> It
             printed = here if is_heading and not named else None
 
 
-def _alike(one: Sequence[str], two: Sequence[str]) -> Iterator[str]:
-    """What two paths begin with alike."""
-    for first, second in zip(one, two, strict=False):
-        if first != second:
-            return
-        yield first
+def _alike(one: Sequence[str], two: Sequence[str]) -> int:
+    """How many names two paths begin with alike."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
 
 
 def _fitted(found: Sequence[Heading], most: int) -> tuple[Heading, ...]:

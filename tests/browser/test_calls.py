@@ -218,7 +218,7 @@ def test_every_page_of_calls_is_accessible(
         for path in paths:
             page.goto(path)
             for size in (DESKTOP, PHONE):
-                page.set_viewport_size(size)  # type: ignore[arg-type] -- a mapping of its two keys
+                page.set_viewport_size(size)  # type: ignore[arg-type]
                 faults += [f"{path}: {fault}" for fault in visitors_faults(visitor)]
     assert faults == []
 

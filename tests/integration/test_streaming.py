@@ -306,7 +306,7 @@ class Noticing:
 def _served(app: ASGIApp) -> Iterator[int]:
     """Serve an application with uvicorn; gives its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

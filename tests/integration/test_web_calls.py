@@ -119,7 +119,7 @@ def parsed(text: str) -> Any:
     return html.fromstring(text)
 
 
-def get(client: TestClient, path: str, answered: Any = 200, **asked: Any) -> Any:
+def get(client: TestClient, path: str, answered: int = 200, /, **asked: Any) -> Any:
     """A page, parsed; it stands at the address that was asked."""
     response = client.get(path, params=asked or None)
     assert response.status_code == answered, response.text

@@ -20,6 +20,7 @@ from api.app import create_app
 from kb.bootstrap import open_knowledge_base
 from kb.keys import KeyRole, NewKey
 from kb.model import FULL_ACCESS, Page
+from kb.pictures.store import Pictures, PicturesBusyError
 from kb.record.audit import Action, Chosen
 from kb.settings import Settings
 
@@ -340,6 +341,22 @@ def test_a_picture_that_cannot_be_is_refused_plainly(
 ) -> None:
     """No page, no version, no PDF, no such width."""
     assert reader.get(f"/documents/{address}").status_code == status
+
+
+def test_where_too_many_pictures_are_asked_for_one_is_told_to_come_back(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page itself is read meanwhile."""
+
+    def busy(_self: Pictures, _original: Path, _number: int, _width: int) -> bytes:
+        raise PicturesBusyError
+
+    monkeypatch.setattr(Pictures, "picture", busy)
+    refused = reader.client.get("/documents/garantie-fr/pages/1/picture")
+    assert refused.status_code == 503
+    assert refused.json()["type"] == "/problems/busy"
+    assert int(refused.headers["retry-after"]) > 0
+    assert reader.get("/documents/garantie-fr/pages/1").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["", "/pages?page=1", "/pages/1", "/pages/1/picture", "/pages/7"])
