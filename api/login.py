@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -19,6 +19,7 @@ from api.authentication import (
 )
 from api.openapi import problems
 from api.problems import CrossSiteError, CsrfTokenError
+from api.web.brief_room import BriefRoom
 from api.web.site import CurrentSite, Site
 from kb.bootstrap import KnowledgeBase
 from kb.client.models import Shape
@@ -104,9 +105,19 @@ async def session(caller: CurrentCaller) -> JSONResponse:
 
 
 @router.get("/login", include_in_schema=False)
-async def ask_to_sign_in(site: CurrentSite) -> HTMLResponse:
-    """Show where to put the key; to who is signed in, how to sign out."""
-    return _page(site)
+async def ask_to_sign_in(
+    request: Request,
+    caller: CurrentCaller,
+    site: CurrentSite,
+    kb: OpenKnowledgeBase,
+    ended: Literal["", "session", "briefs"] = "",
+) -> HTMLResponse:
+    """Show where to put the key; to who is signed in, how to sign out.
+
+    ``ended`` is what was left just now: the session, or the briefs that the browser knew.
+    """
+    briefs = ended == "session" and BriefRoom(request, kb, caller, site).knows_any
+    return _page(site, ended=ended, briefs=briefs)
 
 
 @router.post("/login", include_in_schema=False)
@@ -141,10 +152,15 @@ async def sign_in(request: Request, site: CurrentSite, kb: OpenKnowledgeBase) ->
 
 @router.post("/logout", include_in_schema=False)
 async def sign_out(
-    request: Request, caller: FormCaller, site: CurrentSite, kb: OpenKnowledgeBase
+    request: Request,
+    caller: FormCaller,
+    site: CurrentSite,
+    kb: OpenKnowledgeBase,
+    briefs: Annotated[Literal["", "forget"], Form()] = "",
 ) -> Response:
     """End the session and take its cookie away; there may be none any more.
 
+    Where it is asked for, the browser also forgets the briefs that it knows: others may use it.
     Browsers send no cookie with the form of another site, but do take what the answer says of it.
     """
     if is_cross_site(request.scope):
@@ -152,7 +168,7 @@ async def sign_out(
     token = session_token(request.scope)
     if caller.door is Door.SESSION and token is not None:
         await run_in_threadpool(kb.keys.close_session, token)
-    response = site.redirect("/login")
+    response = site.redirect("/login", ended="briefs" if briefs else "session")
     response.delete_cookie(
         cookie_name(request.scope),
         path="/",
@@ -160,6 +176,8 @@ async def sign_out(
         httponly=True,
         samesite="lax",
     )
+    if briefs:
+        BriefRoom(request, kb, caller, site).forgetting_all(response)
     return response
 
 
@@ -174,5 +192,14 @@ def _open(kb: KnowledgeBase, text: str, former: str | None) -> str | None:
     return kb.keys.open_session(key.id, now)
 
 
-def _page(site: Site, fault: str | None = None, status: int = 200) -> HTMLResponse:
-    return site.page("login.html", status=status, headers=_NO_STORE, fault=fault)
+def _page(
+    site: Site,
+    fault: str | None = None,
+    status: int = 200,
+    *,
+    ended: str = "",
+    briefs: bool = False,
+) -> HTMLResponse:
+    """The page of signing in; ``briefs`` says that this browser knows some."""
+    said = {"fault": fault, "ended": ended, "briefs": briefs}
+    return site.page("login.html", status=status, headers=_NO_STORE, **said)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlencode
 
 from leaking_asks import decoded_cursor
-from leaking_base import found_in
+from leaking_markers import found_in
 from leaking_pages import FORM, documents_of, is_page, pdf_text, without_marks
 from sqlalchemy import event
 from starlette.testclient import TestClient

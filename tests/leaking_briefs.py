@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from leaking_base import found_in
+from leaking_markers import found_in
 from sqlalchemy import func, select
 
 from kb.briefs import keeping
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     import random
 
     from leaking_asks import Ask
-    from leaking_base import Markers
+    from leaking_markers import Markers
 
     from kb.bootstrap import KnowledgeBase
+    from kb.briefs.model import Block
 
 _MOST = 60  # quotes
 
@@ -88,7 +89,8 @@ class Briefs:
         title, said = self._markers.word(), self._markers.word()
         brief, secret = keeping.begin(self._record, title, "fr", self._kb.clock(), "staff")
         references = _everything(self._kb)
-        for block in (Paragraph(f"Words {said}."), *references):
+        blocks: tuple[Block, ...] = (Paragraph(f"Words {said}."), *references)
+        for block in blocks:
             brief = added(brief, block)
         assert self._record.save(replace(brief, staff=staff), self._kb.clock()) is not None
         return Kept(secret, read_secret(secret), brief.id, references, {title, said})

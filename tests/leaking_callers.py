@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leaking import ANYBODY, SEES, Caller, Saved, as_json
 from leaking_asks import Ask, called
-from leaking_base import found_in
+from leaking_markers import found_in
 
 from kb.keys import KeyRole, NewKey
 from kb.model import Access
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from leaking import Service, Watch
-    from leaking_base import Markers
+    from leaking_markers import Markers
 
 # What each key is narrowed to, by the place of a collection; null is no limit.
 KINDS: Final[Mapping[str, tuple[KeyRole, tuple[int, ...] | None]]] = {

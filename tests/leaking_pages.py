@@ -96,11 +96,13 @@ def _complete(document: dict[str, Any], path: str, method: str, told: dict[str, 
 
 def unpaged() -> dict[str, set[str]]:
     """The routes that ``described`` does not hold, with their methods."""
-    held, found = described()["paths"], dict[str, set[str]]()
+    found: dict[str, set[str]] = {}
     for context in iter_route_contexts(create_app().routes):
         route: Any = context
-        if str(route.path_format) not in held:
-            found.setdefault(str(route.path_format), set()).update(route.methods or {"GET"})
+        held = described()["paths"].get(route.path_format, ())
+        methods = {each for each in route.methods or {"GET"} if each.lower() not in held}
+        if methods:
+            found.setdefault(str(route.path_format), set()).update(methods)
     return found
 
 
@@ -139,7 +141,8 @@ def documents_of(page: str) -> Iterator[tuple[str, int | None]]:
     The link to the same page in another language only says what was asked.
     """
     read = html.fromstring(page)
-    for address in read.xpath("//@href | //@src | //@action"):
+    addresses: Any = read.xpath("//@href | //@src | //@action")
+    for address in addresses:
         parts = urlsplit(str(address))
         asked = parse_qs(parts.query)
         named = _DOCUMENT.search(parts.path)

@@ -87,10 +87,24 @@ class BriefRoom:
         """Have the browser know an address no more."""
         return self._keeping(response, [each for each in self._known() if each != address])
 
+    def forgetting_all(self, response: R) -> R:
+        """Have the browser know no brief any more."""
+        return self._keeping(response, [])
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether the browser knows the address of a brief."""
+        return bool(self._known())
+
     # Pages
 
-    def list_page(self, status: int = 200, *, title: str = "", fault: str = "") -> HTMLResponse:
-        """The briefs of this browser, those of staff, and the form for a new one."""
+    def list_page(
+        self, status: int = 200, *, title: str = "", fault: str = "", notice: str = ""
+    ) -> HTMLResponse:
+        """The briefs of this browser, those of staff, and the form for a new one.
+
+        ``fault`` is what is wrong with the title, ``notice`` why none can be begun whatever it is.
+        """
         found = [(address, self._opened(address)) for address in self._known()]
         mine = [(address, each.brief) for address, each in found if each is not None]
         known = {brief.id for _, brief in mine}
@@ -104,6 +118,7 @@ class BriefRoom:
             shared=[(str(each.id), each, _quotes(each)) for each in shared if each.id not in known],
             title=title,
             fault=fault,
+            notice=notice,
         )
 
     def brief_page(

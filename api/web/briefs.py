@@ -99,7 +99,10 @@ def begin_brief(
     room = _room(request, kb, caller)
     if not title.strip() or len(" ".join(title.split())) > editing.MAX_TITLE:
         return room.list_page(422, title=title, fault=_fault("rename", room.site))
-    _, secret = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
+    try:
+        _, secret = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
+    except UsageError:
+        return room.list_page(422, title=title, notice=_no_room(room))
     return room.remembering(room.site.redirect(f"/briefs/{secret}"), secret)
 
 
@@ -123,13 +126,17 @@ def add_quote(
     address = room.current
     if address is None:
         title = room.site.gettext("Brief of %(day)s", day=room.site.texts.day(room.site.today))
-        _, address = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
+        try:
+            _, address = begin(room.record, title, room.site.language, kb.clock(), room.key_name)
+        except UsageError:
+            return room.list_page(422, notice=_no_room(room))
     opened = room.open(address)
-    if len(opened.brief.blocks) >= editing.MAX_BLOCKS:
+    there = reference in opened.brief.blocks
+    if not there and len(opened.brief.blocks) >= editing.MAX_BLOCKS:
         return room.brief_page(opened, address, 422, fault=_fault("write", room.site, full=True))
     brief = append(room.record, lambda: room.open(address).brief, reference, kb.clock())
-    response = _added(request, room.site, brief, address, quote.next)
-    return room.remembering(response, address)
+    said = _already(room.site, brief) if there else _now_added(room.site, brief)
+    return room.remembering(_led_back(request, room.site, said, address, quote.next), address)
 
 
 @router.get("/briefs/{address}", dependencies=[BY_SECRET])
@@ -254,17 +261,40 @@ def _fault(do: str, site: Site, *, full: bool = False) -> str:
     return site.gettext("This part of the brief is not there any more.")
 
 
-def _added(request: Request, site: Site, brief: Brief, address: str, back: str) -> Response:
-    """Say that a quote was added: to a script at once, else on the page that it came from."""
+def _no_room(room: BriefRoom) -> str:
+    """Why no brief can be begun, where as many are kept as may be."""
+    return room.site.gettext(
+        "No further brief can be begun: as many are kept here as may be. Nothing was added. Go on "
+        "with a brief that you have, sign in if you have a key, or tell the team."
+    )
+
+
+def _now_added(site: Site, brief: Brief) -> str:
+    return site.ngettext(
+        "Added to the brief “%(title)s”: %(num)d quote.",
+        "Added to the brief “%(title)s”: %(num)d quotes.",
+        _quotes(brief),
+        title=brief.title,
+    )
+
+
+def _already(site: Site, brief: Brief) -> str:
+    return site.ngettext(
+        "Already in the brief “%(title)s”: %(num)d quote.",
+        "Already in the brief “%(title)s”: %(num)d quotes.",
+        _quotes(brief),
+        title=brief.title,
+    )
+
+
+def _quotes(brief: Brief) -> int:
+    return sum(isinstance(block, Reference) for block in brief.blocks)
+
+
+def _led_back(request: Request, site: Site, said: str, address: str, back: str) -> Response:
+    """Say that a quote is in the brief: to a script at once, else on the page that it is from."""
     if _JSON in request.headers.get("accept", ""):
-        count = sum(isinstance(block, Reference) for block in brief.blocks)
-        message = site.ngettext(
-            "Added to the brief “%(title)s”: %(num)d quote.",
-            "Added to the brief “%(title)s”: %(num)d quotes.",
-            count,
-            title=brief.title,
-        )
-        return JSONResponse({"message": message, "brief": address})
+        return JSONResponse({"message": said, "brief": address})
     return RedirectResponse(
         f"{site.url('/')}{way_back(back)}#added", 303, headers={"Cache-Control": "no-store"}
     )

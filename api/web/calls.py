@@ -1,6 +1,7 @@
 """Calls: a list and a calendar with filters, and everything that is known of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -14,7 +15,16 @@ from api.calls import Identifier
 from api.replies import Reply
 from api.web import following, match
 from api.web.calls_calendar import month_named, month_of
-from api.web.calls_filters import EVERY, Narrowed, choices, in_full, read, sorts, told
+from api.web.calls_filters import (
+    EVERY,
+    Narrowed,
+    choices,
+    in_full,
+    read,
+    sorts,
+    told,
+    without_closed,
+)
 from api.web.calls_shown import CONDITIONS, shown_call
 from api.web.calls_words import CallWords
 from api.web.site import CurrentSite, Site
@@ -24,7 +34,7 @@ from kb.calls.dates import brussels_day
 from kb.calls.finder import CallHit
 from kb.calls.telling import MEDIA_TYPES, Telling, calendar_of
 from kb.errors import NotFoundError, UsageError
-from kb.model import Access, Visibility
+from kb.model import Access, CallStatus, Visibility
 from kb.record.audit import Action, Outcome
 
 router = APIRouter(include_in_schema=False)
@@ -64,12 +74,16 @@ def _list(site: Site, kb: KnowledgeBase, access: Access, audit: Audit) -> HTMLRe
         errors["page"] = site.gettext("That page is not there any more. This is the first one.")
         found = find()
     _note(audit, asked, found.hits)
+    counts = kb.finder.choices(asked.query, access, now, found.facets)
     more = found.next is not None and len(trail) + 1 < MOST_PAGES
     return site.page(
         "calls.html",
         status=422 if errors else 200,
-        **_around(site, asked, kb.finder.choices(asked.query, access, now, found.facets)),
+        **_around(site, kb, access, asked, counts),
+        view="",
         errors=errors,
+        # Beside what is asked, whatever its words: a ranking leaves none out.
+        closed=counts["status"][CallStatus.CLOSED] if without_closed(asked.query) else 0,
         found=found,
         first=len(trail) * PAGE + 1,
         before=_BETWEEN.join(trail[:-1]) if trail else None,
@@ -79,16 +93,24 @@ def _list(site: Site, kb: KnowledgeBase, access: Access, audit: Audit) -> HTMLRe
 
 
 def _around(
-    site: Site, asked: Narrowed, counts: Mapping[str, Mapping[str, int]], view: str = ""
+    site: Site,
+    kb: KnowledgeBase,
+    access: Access,
+    asked: Narrowed,
+    counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     """What stands around the calls in either view: what was asked, and what else there is."""
-    asked, words = in_full(asked, counts), CallWords(site)
+    closed: Mapping[str, int] = {}
+    if without_closed(asked.query):
+        over = replace(asked.query, status=(CallStatus.CLOSED,), programme=())
+        closed = kb.finder.counts(over, access, kb.clock())["programme"]
+    every = {**counts, "programme": {**closed, **counts["programme"]}}
+    asked, words = in_full(asked, every), CallWords(site)
     return {
         "asked": asked,
         "words": words,
-        "view": view,
         "told": told(asked, site, words),
-        "choices": choices(asked, counts, words),
+        "choices": choices(asked, counts, words, closed),
         "statuses": _statuses(counts["status"]),
         "sorts": sorts(asked),
     }
@@ -115,7 +137,8 @@ def _calendar(site: Site, kb: KnowledgeBase, access: Access, audit: Audit) -> HT
     return site.page(
         "calls_calendar.html",
         status=422 if asked.errors else 200,
-        **_around(site, asked, kb.finder.choices(asked.query, access, now), CALENDAR),
+        **_around(site, kb, access, asked, kb.finder.choices(asked.query, access, now)),
+        view=CALENDAR,
         errors=asked.errors,
         month=month,
         today=brussels_day(now),

@@ -138,6 +138,11 @@ def _empty_range(name: str, site: Site) -> str:
     return site.gettext("The second day lies before the first: both were left out.")
 
 
+def without_closed(query: CallQuery) -> bool:
+    """Whether a query leaves closed calls out."""
+    return bool(query.status) and CallStatus.CLOSED not in query.status
+
+
 def told(asked: Narrowed, site: Site, words: CallWords) -> list[Told]:
     """What calls are narrowed to beside the question, in words."""
     return list(_told(asked, site, words))
@@ -176,12 +181,16 @@ def _between(site: Site, low: str, high: str) -> str:
 
 
 def choices(
-    asked: Narrowed, counts: Mapping[str, Mapping[str, int]], words: CallWords
+    asked: Narrowed,
+    counts: Mapping[str, Mapping[str, int]],
+    words: CallWords,
+    closed: Mapping[str, int],
 ) -> dict[str, list[Choice]]:
     """What each filter may be set to, with the counts of ``CallFinder.choices``.
 
-    Programmes and themes are the most frequent ones; what leaves nothing is no choice. What is
-    chosen is always among them.
+    Programmes and themes are the most frequent ones; what leaves nothing is no choice, but for
+    programmes of ``closed`` calls: whoever waits for the next one has to find them. What is chosen
+    is always among them.
     """
     namers: dict[str, Callable[[str], str]] = {
         "programme": str,
@@ -194,13 +203,20 @@ def choices(
         counted = {v: n for v, n in counts[field].items() if n and v not in _NO_CHOICES}
         frequent = sorted(counted, key=lambda value: (-counted[value], value))[:_MOST_CHOICES]
         listed: list[Choice] = [(value, name_of(value), counted[value]) for value in frequent]
+        if silent := counts[field].get(UNKNOWN, 0) if field in _MAY_BE_SILENT else 0:
+            listed = [(v, words.counted(name, n or 0, silent), None) for v, name, n in listed]
+        if field == "programme":
+            over = [value for value in closed if value not in counted and value not in _NO_CHOICES]
+            listed += [(value, words.closed(value, closed[value]), None) for value in over]
         chosen = asked.stated[field]
-        if chosen and field not in asked.errors and chosen not in frequent:
+        if chosen and field not in asked.errors and chosen not in {value for value, *_ in listed}:
             listed.append((chosen, name_of(chosen), counted.get(chosen)))
         found[field] = sorted(listed, key=lambda choice: words.sorting(choice[1]))
     return found
 
 
+# Calls that say nothing of these pass every filter on them.
+_MAY_BE_SILENT: Final = {"applicant", "country"}
 # Neither is a place that an association has its seat in, nor says anything.
 _NO_CHOICES: Final = {UNKNOWN, EU, ASSOCIATED, ANY, "any"}
 

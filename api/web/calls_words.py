@@ -16,6 +16,7 @@ from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words, 
 from kb.calls.places import ANY, ASSOCIATED, EU
 from kb.calls.programmes import purpose
 from kb.calls.query import Sort
+from kb.calls.status import SAID_OPEN, said_status
 from kb.model import Applicant, DeadlineModel
 from kb.themes import campaigns
 
@@ -64,9 +65,9 @@ class CallWords:
         }
         self._themes, self._actions = themes(_), actions(_)
         self._orders = {
-            Sort.RELEVANCE: _("What fits best first"),
+            Sort.RELEVANCE: _("Closest first"),
             Sort.DEADLINE: _("Next deadline first"),
-            Sort.BUDGET: _("Most money first"),
+            Sort.BUDGET: _("Largest amounts first"),
             Sort.NEWEST: _("Newest first"),
         }
         self._kinds = {
@@ -142,6 +143,35 @@ class CallWords:
                 return f"{kind} ({' '.join(words[:begin])})" if begin else kind
         return action
 
+    def counted(self, name: str, count: int, silent: int) -> str:
+        """A choice with how many calls it leaves, and how many of these say that they are for it.
+
+        ``silent`` ones say nothing of it: they stay whatever is chosen.
+        """
+        stating = count - silent
+        if not stating:
+            return self._site.gettext(
+                "%(name)s (%(count)s, none of which says so)",
+                name=name,
+                count=self._texts.number(count),
+            )
+        return self._site.ngettext(
+            "%(name)s (%(count)s, of which %(num)s says so)",
+            "%(name)s (%(count)s, of which %(num)s say so)",
+            stating,
+            name=name,
+            count=self._texts.number(count),
+        )
+
+    def closed(self, programme: str, count: int) -> str:
+        """A programme that has closed calls alone, with how many."""
+        return self._site.ngettext(
+            "%(name)s (%(num)s closed call)",
+            "%(name)s (%(num)s closed calls)",
+            count,
+            name=programme,
+        )
+
     def money(self, euros: float | None) -> str:
         """Whole euros; nothing of none."""
         return self._texts.money(euros)
@@ -156,7 +186,7 @@ class CallWords:
 
     def weekday(self, day: date) -> str:
         """A day with its weekday: ``mardi 17 mars 2026``."""
-        return str(format_date(day, "full", locale=self._texts.locale))
+        return f"{format_date(day, 'EEEE', locale=self._texts.locale)} {self.day(day)}"
 
     def month(self, day: date) -> str:
         """The month of a day: ``mars 2026``."""
@@ -187,13 +217,13 @@ class CallWords:
         """
         _, low, high = self._site.gettext, call.grant_min, call.grant_max
         if low and high and low != high:
-            return _("%(low)s to %(high)s a project", low=self.money(low), high=self.money(high))
+            return _("%(low)s to %(high)s per project", low=self.money(low), high=self.money(high))
         if low and high:
-            return _("%(amount)s a project", amount=self.money(high))
+            return _("%(amount)s per project", amount=self.money(high))
         if high:
-            return _("up to %(amount)s a project", amount=self.money(high))
+            return _("up to %(amount)s per project", amount=self.money(high))
         if low:
-            return _("from %(amount)s a project", amount=self.money(low))
+            return _("from %(amount)s per project", amount=self.money(low))
         if call.budget and call.budget_shared:
             return _("%(amount)s shared by several topics", amount=self.money(call.budget))
         return _("%(amount)s in all", amount=self.money(call.budget)) if call.budget else ""
@@ -225,6 +255,10 @@ class CallWords:
         """Why a call has its status."""
         language = self._texts.language
         return self.in_full(status.reasons.get(language) or status.reasons["en"])
+
+    def still_listed(self, call: Call) -> bool:
+        """Whether the source that was checked last says that a call is open."""
+        return said_status(call) == SAID_OPEN
 
     def change(self, news: CallNews) -> tuple[str, str | None, str | None]:
         """A piece of news: what it is about, and for a changed value what it was and is."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 # Of programs, whose problems stay documents.
+_NOT_FOUND: Final = 404
 _OF_PROGRAMS: Final = ("/v1/", "/mcp", "/static/", "/metrics", "/healthz", "/readyz", "/openapi")
 
 
@@ -27,6 +28,14 @@ def _(message: str) -> str:
     return message
 
 
+# The secret is the whole of a brief's address: no key opens it.
+_BRIEF: Final = (
+    _("There is no brief at this address"),
+    _(
+        "The link may be cut short, or the brief may have been deleted. Ask whoever sent it to you "
+        "for a new link."
+    ),
+)
 # A heading and what to do, by the kind of problem, else by its status.
 _SAID: Final[dict[str | int, tuple[str, str]]] = {
     "csrf-token-missing": (
@@ -83,6 +92,8 @@ def as_page(scope: Scope, status: int, problem: dict[str, Any], headers: Mapping
     """A problem as a page in the reader's language."""
     site = Site(Request(scope), scope.get("state", {}).get("caller"))
     heading, advice = _SAID.get(_slug(problem)) or _SAID.get(status) or _ELSE
+    if status == _NOT_FOUND and _is_brief(scope):
+        heading, advice = _BRIEF
     page = site.page(
         "error.html",
         heading=site.gettext(heading),
@@ -102,6 +113,12 @@ async def on_unexpected(request: Request, error: Exception) -> Response:
     problem = json.loads(bytes(response.body))
     told = as_page(request.scope, response.status_code, problem, response.headers)
     return Response(told.content, response.status_code, dict(told.headers))
+
+
+def _is_brief(scope: Scope) -> bool:
+    """Whether the address is one of a brief; quotes are added at another."""
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    return path.startswith("/briefs/") and path != "/briefs/add"
 
 
 def _slug(problem: Mapping[str, Any]) -> str:

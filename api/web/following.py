@@ -28,7 +28,9 @@ from kb.bootstrap import KnowledgeBase
 from kb.calls.mail import mail_address, one_line
 from kb.calls.query import CallQuery
 from kb.calls.searches import MAX_NAME, revoke
+from kb.calls.telling import MOST_EVENTS
 from kb.errors import NotFoundError, UsageError
+from kb.model import PUBLIC_ACCESS
 
 router = APIRouter(include_in_schema=False)
 
@@ -136,6 +138,7 @@ def _page(
         most_name=MAX_NAME,
         most_email=_MAX_EMAIL,
         feeds=_public_feeds(site, kb, asked),
+        dates=_dates(kb, asked.query),
     )
 
 
@@ -145,6 +148,15 @@ def _public_feeds(site: Site, kb: KnowledgeBase, asked: Narrowed) -> dict[str, s
     query = urlencode({**values, "language": site.language}, doseq=True)
     base = service_address(kb, site.request)
     return {form: f"{base}/v1/calls.{form}?{query}" for form in ("ics", "atom")}
+
+
+def _dates(kb: KnowledgeBase, asked: CallQuery) -> int:
+    """How many deadlines the calendar holds today that everybody may read."""
+    if kb.record.current_id() is None:
+        return 0
+    followed = replace(asked, sort=None).followed()
+    hits = kb.finder.matches(followed, PUBLIC_ACCESS, kb.clock(), MOST_EVENTS)
+    return sum(len(hit.call.deadlines) for hit in hits)
 
 
 @router.get("/calls/follow/deleted")

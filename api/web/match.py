@@ -16,11 +16,12 @@ from api.web.calls_filters import COMING
 from api.web.calls_words import CallWords
 from api.web.site import CurrentSite, Site
 from kb.audit import of_matches
-from kb.calls.match import Match, match, unquoted
-from kb.calls.places import EU, country_code, is_country
+from kb.bootstrap import KnowledgeBase
+from kb.calls.match import MAX_LIMIT, Match, match, unquoted
+from kb.calls.places import EU, MEMBER_STATES, country_code, is_country
 from kb.calls.profile import MAX_AIMS, MAX_DESCRIPTION, MAX_MONEY, Profile
 from kb.calls.query import CallQuery
-from kb.model import Applicant
+from kb.model import Access, Applicant, CallStatus
 from kb.record.audit import Action, Outcome
 
 router = APIRouter(include_in_schema=False)
@@ -46,6 +47,36 @@ class Described(BaseModel):
     grant_min_eur: _Word = ""
     grant_max_eur: _Word = ""
     partners_count: _Word = ""
+
+
+# What an association states of itself in the form; a call that asks for another is not for it.
+_LIMITS: Final = {"applicants", "countries", "consortium_min", "grant_min", "grant_max"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A call for an association; ``unquoted`` may rule it out by the data of its sources alone."""
+
+    match: Match
+    unquoted: Sequence[tuple[str, str]]
+
+    @property
+    def within(self) -> bool:
+        """Whether it breaks none of the limits that the association stated."""
+        against = {each.field for each in self.match.rules_out} | {field for field, _ in self.unquoted}
+        return not against & _LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The calls shown, closest first: those within the limits, and those that these rule out.
+
+    ``closed`` is how many calls were not looked at since they are closed.
+    """
+
+    within: Sequence[Fitting]
+    beyond: Sequence[Fitting]
+    closed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +112,24 @@ def match_calls(
         return _page(site, described, read.errors, status=422)
     if kb.record.current_id() is None:
         return site.page("calls_none.html", status=503)
-    found = match(
-        kb,
-        read.profile,
-        CallQuery(status=COMING),
-        access=access,
-        now=kb.clock(),
-        limit=SHOWN,
+    found = _found(kb, read.profile, access)
+    shown = [each.match for each in (*found.within, *found.beyond)]
+    outcome = Outcome.FOUND if shown else Outcome.NOTHING
+    audit.note(Action.MATCH, None, outcome, of_matches(shown))
+    return _page(site, described, {}, found=found)
+
+
+def _found(kb: KnowledgeBase, profile: Profile, access: Access) -> Found:
+    """Look through more than are shown: those that limits rule out may stand before all others."""
+    asked, now = CallQuery(status=COMING), kb.clock()
+    matches = match(kb, profile, asked, access=access, now=now, limit=MAX_LIMIT)
+    found = [Fitting(each, unquoted(each.hit.call, profile)) for each in matches]
+    within = [each for each in found if each.within][:SHOWN]
+    return Found(
+        within,
+        [each for each in found if not each.within][: SHOWN - len(within)],
+        kb.finder.counts(asked, access, now)["status"][CallStatus.CLOSED],
     )
-    audit.note(
-        Action.MATCH,
-        None,
-        Outcome.FOUND if found else Outcome.NOTHING,
-        of_matches(found),
-    )
-    data = [unquoted(each.hit.call, read.profile) for each in found]
-    return _page(site, described, {}, found=found, data=data)
 
 
 def _page(
@@ -105,14 +138,16 @@ def _page(
     errors: Mapping[str, str],
     *,
     status: int = 200,
-    found: Sequence[Match] | None = None,
-    data: Sequence[Sequence[tuple[str, str]]] = (),
+    found: Found | None = None,
 ) -> HTMLResponse:
     words = CallWords(site)
     names = {
         code: site.texts.country_name(code) for code in map(str, site.texts.locale.territories)
     }
-    countries = [(code, name) for code, name in names.items() if is_country(code) and code != EU]
+    countries = sorted(
+        ((code, name) for code, name in names.items() if is_country(code) and code != EU),
+        key=lambda pair: words.sorting(pair[1]),
+    )
     return site.page(
         "calls_match.html",
         status=status,
@@ -120,9 +155,10 @@ def _page(
         described=described,
         errors=errors,
         found=found,
-        unquoted=data,
         forms=words.kinds(),
-        countries=sorted(countries, key=lambda pair: words.sorting(pair[1])),
+        # Those of the Union first: most who come are from there.
+        members=[pair for pair in countries if pair[0] in MEMBER_STATES],
+        others=[pair for pair in countries if pair[0] not in MEMBER_STATES],
         most=MAX_DESCRIPTION,
     )
 
@@ -168,10 +204,19 @@ def _errors_in_words(described: Described, aims: Sequence[str], site: Site) -> d
 
 def _errors_in_numbers(numbers: Mapping[str, int | None], site: Site) -> dict[str, str]:
     _, errors = site.gettext, dict[str, str]()
+    labels = {
+        "grant_min_eur": _("Smallest grant that is worth the work"),
+        "grant_max_eur": _("Largest grant that you could manage"),
+        "partners_count": _("Partners that you could bring"),
+    }
     for name, number in numbers.items():
         most = _MAX_PARTNERS if name == "partners_count" else MAX_MONEY
         if number is not None and not 0 <= number <= most:
-            errors[name] = _("Write a whole number, for example 20 000.")
+            errors[name] = _(
+                "%(field)s: write a whole number, for example %(example)s.",
+                field=labels[name],
+                example="3" if name == "partners_count" else site.texts.number(20_000),
+            )
     low, high = numbers["grant_min_eur"], numbers["grant_max_eur"]
     if low is not None and high is not None and high < low and not errors:
         errors["grant_max_eur"] = _("This is less than the smallest grant above.")

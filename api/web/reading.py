@@ -1,5 +1,6 @@
 """Reading a document: what it is, its pages with the quoted words marked, their pictures."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -203,13 +204,19 @@ def _page(
         current=_current(outline, page.number),
         source_url=_source_url(document, page.number),
         parts=PageText(page, [(place.start, place.end) for place in sound]).parts(),
-        quoted=bool(sound),
+        quoted=_spans(places) if sound else "",
         lost=lost or len(sound) < len(here),
         elsewhere=_elsewhere(places, page.number),
         picture=_picture(opened, page, drawn),
         original=opened.original is not None,
         widths=WIDTHS,
     )
+
+
+def _spans(places: Iterable[Place]) -> str:
+    """Quoted places as a brief takes them, in reading order."""
+    ordered = sorted(places, key=lambda place: (place.number, place.start))
+    return ",".join(f"{each.number}:{each.start}-{each.end}" for each in ordered)
 
 
 def _document_page(site: Site, opened: _Opened, missing: str | None = None) -> HTMLResponse:

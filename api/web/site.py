@@ -119,6 +119,16 @@ class Site:
         kb: KnowledgeBase = self.request.app.state.knowledge_base
         return kb.clock().astimezone(BRUSSELS).date()
 
+    def contact_line(self) -> Markup:
+        """How to reach the team, where the operator has said so."""
+        kb: KnowledgeBase | None = getattr(self.request.app.state, "knowledge_base", None)
+        contact = kb.settings.contact if kb else ""
+        if not contact:
+            return Markup()
+        where = f"mailto:{contact}" if "@" in contact else contact
+        line = Markup('<p>{}\u00a0<a href="{}">{}</a></p>')
+        return line.format(self.gettext("To reach the team:"), where, contact)
+
     @property
     def back(self) -> str:
         """This page's path and query, for a form that leads back to it."""
@@ -202,6 +212,7 @@ def _environment(language: str) -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # a service that runs is not changed by halves
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],

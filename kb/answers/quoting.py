@@ -120,12 +120,18 @@ def quotable(passage: Passage) -> list[Quotable]:
 
 
 def _merged(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sentences with the short title of a point ("3. Rate.") joined to what follows on its line."""
+    """Sentences with the short title of a point ("3. Rate.") joined to what follows on its line.
+
+    So is what breaks off in a bracket to what closes it: a page may part it into two paragraphs.
+    """
     merged: list[tuple[int, int]] = []
     for start, end in found:
         if merged:
             first, last = merged[-1]
             title = text[first:last]
+            if _breaks_off(title) and not _breaks_off(text[first:end]):
+                merged[-1] = (first, end)
+                continue
             short = len(title.split()) < _MIN_WORDS and _MARK.match(title) is not None
             if short and "\n" not in text[last:start] and title[-1] not in ":;":
                 merged[-1] = (first, end)
@@ -168,7 +174,20 @@ def _rows(text: str) -> list[Parts]:
     return [(rows[0], row) for row in rows[1:]]
 
 
+def _breaks_off(text: str) -> bool:
+    """Whether a bracket is left open; the one behind the mark of a point ("a)") closes none."""
+    depth = 0
+    for sign in text:
+        if sign == "(":
+            depth += 1
+        elif sign == ")" and depth:
+            depth -= 1
+    return depth > 0
+
+
 def _is_sentence(text: str) -> bool:
-    """Not a heading or a fragment: a few words and an end, or many words."""
+    """Not a heading or a fragment: a few words and an end, or many words, and no open bracket."""
     words = len(text.split())
+    if _breaks_off(text):
+        return False
     return words >= _MIN_WORDS and (text[-1] in ".;:!?»”)" or words >= 2 * _MIN_WORDS)

@@ -62,8 +62,8 @@ def choices(
     """How many calls each value would leave, if it took the place of what its field states.
 
     So a value can be exchanged for another. Facets say how many calls name a value; of who may
-    apply, and from where, a choice leaves more: calls that mean it in other words, or do not say.
-    ``counted`` are the facets of these filters.
+    apply, and from where, a choice leaves more: calls that mean it in other words, or do not say;
+    how many these last are stands under ``UNKNOWN``. ``counted`` are the facets of these filters.
     """
     found = {name: dict(values) for name, values in counted.items()}
     if filters.call is None:
@@ -71,12 +71,14 @@ def choices(
     for name, field in _NARROWED.items():
         if getattr(filters.call, field):
             found[name] = _values(index, _with(filters, field, ()))[name]
+    # A filter on such a field lets them through, so that their number is the same with and without.
+    silent = {name: {UNKNOWN: found[name].get(UNKNOWN, 0)} for name in ("applicant", "country")}
     kinds: dict[str, tuple[str, ...]] = {kind: accepted_as(kind) for kind in Applicant}
     found["applicant"] = _left(index, filters, "applicants", kinds, found["applicant"])
     codes = {*MEMBER_STATES, *found["country"]} - {UNKNOWN}
     places = {code: accepting(code) for code in sorted(codes)}
     found["country"] = _left(index, filters, "countries", places, found["country"])
-    return found
+    return {name: {**values, **silent.get(name, {})} for name, values in found.items()}
 
 
 def _left(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from browsing import DESKTOP, PHONE, Visitor
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 from serving import served
 
 from api.app import create_app
+from kb.search.engine import SearchEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from browsing import Demo
     from playwright.sync_api import Browser, Page
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from kb.model import Answer
 
 QUESTION: Final = "Quel est le plafond des aides de minimis sur trois ans ?"
 NOTHING: Final = "Quelle est la capitale de l'Australie ?"
@@ -41,6 +45,7 @@ OPEN: Final = {
     "sign in": "/login",
     "problems": "/problems",
     "accessibility": "/accessibility",
+    "privacy": "/privacy",
     "missing": "/documents/nothing-here",
 }
 STAFF: Final = {
@@ -49,6 +54,7 @@ STAFF: Final = {
     "gaps": "/staff/gaps",
     "keys": "/staff/keys",
     "audit": "/staff/audit",
+    "feedback": "/staff/feedback",
 }
 SCHEMES: Final = ("light", "dark")
 
@@ -203,6 +209,26 @@ def test_a_service_that_stops_is_said_and_comes_back(browser: Browser, demo: Dem
         page.wait_for_url("**language=fr**")
         expect(page.get_by_role("alert")).to_have_count(0)
         visitor.complaints.clear()  # the browser tells of the connection that broke
+
+
+def test_while_it_reads_it_says_so(
+    browser: Browser, demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The field and what is being read are there before the answer is, also without scripts."""
+    answer = SearchEngine.answer_async
+
+    async def answer_late(*asked: Any) -> Answer:
+        await asyncio.sleep(3)
+        return await answer(*asked)
+
+    monkeypatch.setattr(SearchEngine, "answer_async", answer_late)
+    with Visitor(browser, demo.address, java_script_enabled=False) as visitor:
+        page = visitor.page
+        page.goto(OPEN["answer"], wait_until="commit")
+        expect(page.locator(".waiting")).to_be_visible()
+        expect(page.get_by_role("searchbox")).to_have_value(QUESTION)
+        expect(page.locator(".answers blockquote").first).to_be_visible(timeout=30_000)
+        expect(page.locator(".waiting")).to_be_hidden()
 
 
 class Gate:

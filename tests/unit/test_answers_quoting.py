@@ -112,3 +112,15 @@ def test_lists_of_sources_and_contents_say_nothing(
 ) -> None:
     """They name a subject without saying anything of it."""
     assert is_evidence(passage(text, role=role, heading=heading)) is says
+
+
+def test_no_quote_ends_in_an_open_bracket() -> None:
+    """What a page parts in two is quoted whole, and what is never closed not at all."""
+    whole = (
+        "The ladder costs 500 euros a year (under the rule (EC)\nNo 7 of 2012) for every member."
+    )
+    assert quotes(whole) == [whole]
+    cut = "The ladder costs 500 euros a year for every member of the workshop (under the rule"
+    assert quotes(cut) == []
+    point = "a) the ladder costs 500 euros a year for each of the members (see the tariff)."
+    assert quotes(point) == [point]

@@ -40,7 +40,7 @@ function tell(name, form) {
 
 const isUnsaved = (field) => field.value !== field.defaultValue;
 
-/** Put the answer in the place of what is here, and the focus where it belongs. */
+/** Put the answer in the place of what is here, and the focus where it belongs; gives what has it. */
 function show(page, focus, sent) {
   const begun = [...brief().querySelectorAll(".brief-write textarea")]
     .filter((field) => isUnsaved(field) && field.form !== sent);
@@ -54,6 +54,7 @@ function show(page, focus, sent) {
   enhance();
   const target = focus && focus.split(", ").map((each) => document.querySelector(each)).find(Boolean);
   (target || brief().querySelector("[role=alert]"))?.focus({ preventScroll: false });
+  return target;
 }
 
 /** Do a change after those before it, and after what is written and not yet saved. */
@@ -65,8 +66,8 @@ function change(form, values, focus, said) {
     if (!form.isConnected) return; // the page has changed under it: its numbers hold no more
     const answer = await send(form, values);
     if (!answer) return;
-    show(answer.page, answer.accepted ? focus : null, answer.accepted ? form : null);
-    if (answer.accepted) tell(said);
+    const target = show(answer.page, answer.accepted ? focus : null, answer.accepted ? form : null);
+    if (answer.accepted) tell(said, target?.closest("form") ?? target?.querySelector("form"));
   });
 }
 
@@ -145,6 +146,23 @@ function droppable(item) {
   });
 }
 
+/** A button that copies what stands in a field; browsers have none to copy with on plain http. */
+function copying(button) {
+  if (!navigator.clipboard) return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      return; // the link is selected, to be copied by hand
+    }
+    button.textContent = word("copied");
+    status.textContent = word("copied");
+  });
+}
+
 function enhance() {
   for (const item of brief().querySelectorAll(".brief-blocks > li")) {
     grip(item);
@@ -154,6 +172,7 @@ function enhance() {
     field.addEventListener("input", () => later(field));
     field.addEventListener("change", () => save(field));
   }
+  for (const button of brief().querySelectorAll("[data-copy]")) copying(button);
   // A link that is to be passed on is chosen as a whole.
   for (const link of brief().querySelectorAll("input[readonly]")) {
     link.addEventListener("focus", () => link.select());
