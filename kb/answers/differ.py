@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +26,13 @@ _UNITS: Final = {
     Kind.DURATION: (Unit.DURATION,),
     Kind.NUMBER: (Unit.COUNT,),
 }
+# Who says that a value is a former one contradicts nobody who states today's.
+_FORMER: Final = re.compile(
+    r"\b(?:earlier|former(?:ly)?|previous(?:ly)?|repealed|no longer|(?:before|until) (?:19|20)\d\d"
+    r"|anciens?|anciennes?|auparavant|précédente?s?|abrogée?s?|n['’]est plus|ne sont plus"
+    r"|(?:avant|jusqu['’]en) (?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
 # How much of what the first sentence says of the question another must say too.
 SAME_SUBJECT: Final = 0.8
 
@@ -36,8 +44,9 @@ def differences(asked: Asked, citations: Sequence[Citation]) -> tuple[Stated, ..
     is asked for (two values in one sentence are two things), and that say the same of the question
     as the first of them: its ceiling is not compared with another's.
     """
+    today = [citation for citation in citations if not _FORMER.search(citation.quote)]
     for unit in _UNITS.get(asked.shape.asked, ()):
-        stated = [(fact, c) for c in citations if (fact := _only(unit, c.quote)) is not None]
+        stated = [(fact, c) for c in today if (fact := _only(unit, c.quote)) is not None]
         stated = [(fact, c) for fact, c in stated if _same_subject(asked, stated[0][1], c)]
         documents = {citation.document.id for _, citation in stated}
         if len({fact.value for fact, _ in stated}) > 1 and len(documents) > 1:

@@ -165,9 +165,7 @@ class CallFinder:
         with self.opened(asked, access, now) as (view, filters):
             return choices(view.index, filters, counted or facets(view.index, filters))
 
-    def counts(
-        self, asked: CallQuery, access: Access, now: datetime
-    ) -> dict[str, dict[str, int]]:
+    def counts(self, asked: CallQuery, access: Access, now: datetime) -> dict[str, dict[str, int]]:
         """The facets of a query without its calls."""
         with self.opened(asked, access, now) as (view, filters):
             return facets(view.index, filters)

@@ -110,12 +110,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which events are meant: at ``since`` or later, before ``until``."""
+    """Which events are meant: at ``since`` or later, before ``until``, none of ``without``."""
 
     since: datetime | None = None
     until: datetime | None = None
     door: Door | None = None
     action: Action | None = None
+    without: tuple[Action, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
@@ -124,6 +125,7 @@ class Chosen:
             "until": audit.c.at < rows.naive(self.until) if self.until else None,
             "door": audit.c.door == self.door if self.door else None,
             "action": audit.c.action == self.action if self.action else None,
+            "without": audit.c.action.not_in(self.without) if self.without else None,
         }
         return [condition for condition in stated.values() if condition is not None]
 

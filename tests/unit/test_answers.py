@@ -205,6 +205,23 @@ def test_amounts_of_other_things_do_not_differ() -> None:
     assert answer.differs == ()
 
 
+@pytest.mark.parametrize(
+    "former",
+    [
+        "The earlier ceiling of the ladder grant was 9 000 euros.",
+        "Before 2024 the ceiling of the ladder grant was 9 000 euros.",
+        "The ceiling of the ladder grant was previously 9 000 euros.",
+    ],
+)
+def test_what_was_formerly_contradicts_nobody(former: str) -> None:
+    """A sentence that says so itself states no other ceiling of today."""
+    hits = [
+        hit(1, "new", "The ceiling of the ladder grant is 5 000 euros a year.", "en"),
+        hit(2, "old", former, "en"),
+    ]
+    assert answer_from("What is the ceiling of the ladder grant?", hits).differs == ()
+
+
 def test_confidence_is_high_for_an_answer_and_low_for_a_refusal() -> None:
     """It is stated in both cases, and one threshold lies between."""
     texts = ("The ceiling of the ladder grant is 5 000 euros for each of the members.",)
