@@ -117,6 +117,18 @@ class Counts:
     succeeded: Counter[str] = field(default_factory=Counter)
     callers: dict[str, set[str]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
+    read: dict[str, set[str]] = field(default_factory=dict)
+    _asking: str = ""
+
+    def begin(self, name: str, caller: Caller) -> None:
+        """Somebody asks for something."""
+        self.requests[name] += 1
+        self.callers.setdefault(name, set()).add(caller.name)
+        self._asking = name
+
+    def reads(self, name: str) -> None:
+        """What is asked reads a parameter or field of this name, whether it was sent or not."""
+        self.read.setdefault(self._asking, set()).add(name)
 
     def lines(self) -> list[str]:
         """The counts in words."""
@@ -149,11 +161,9 @@ class Service:
         """Ask, with what the caller brings."""
         self._statements.clear()
         self._client.cookies.clear()
-        # After those of the request: a caller's own are what they are known by.
         headers, body = sent(ask, caller)
+        self.counts.begin(ask.name, caller)
         response = self._client.request(ask.method, ask.url, headers=headers, content=body)
-        self.counts.requests[ask.name] += 1
-        self.counts.callers.setdefault(ask.name, set()).add(caller.name)
         if response.status_code < 400 and '"isError":true' not in response.text:
             self.counts.succeeded[ask.name] += 1
         return Answered(response, tuple(self._statements))

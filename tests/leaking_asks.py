@@ -148,6 +148,14 @@ class Interface:
             headers["content-type"], body = encoded(operation.media_type, value)
         return Ask(operation.name, operation.method, path, tuple(query), headers, body, named)
 
+    def stated(self, operation: Operation) -> set[str]:
+        """The names of all that a request of an operation may say."""
+        names = {str(parameter["name"]) for parameter in operation.parameters}
+        body = operation.body or {}
+        if "$ref" in body:
+            body = self._document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+        return names | set(body.get("properties", ()))
+
     def _value(self, operation: Operation, drawing: Drawing, parameter: dict[str, Any]) -> Any:
         if parameter["name"] == "fields" and operation.fields:
             chosen = drawing.chance.sample(operation.fields, min(2, len(operation.fields)))

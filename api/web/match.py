@@ -63,7 +63,9 @@ class Fitting:
     @property
     def within(self) -> bool:
         """Whether it breaks none of the limits that the association stated."""
-        against = {each.field for each in self.match.rules_out} | {field for field, _ in self.unquoted}
+        against = {each.field for each in self.match.rules_out} | {
+            field for field, _ in self.unquoted
+        }
         return not against & _LIMITS
 
 

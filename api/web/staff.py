@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,6 +14,7 @@ from api.access import OpenKnowledgeBase, StaffCaller
 from api.web.asked import Number, Stated
 from api.web.site import CurrentSite
 from api.web.staff_uploads import STATES
+from api.web.staff_words import AuditWords
 from kb.audit import chosen
 from kb.audit_export import Form, exported
 from kb.errors import UsageError
@@ -109,10 +111,14 @@ class AuditAsked(Stated):
     def chosen(self) -> Chosen:
         """As the record has it.
 
+        Each page that is read shows its picture too: where nobody asks for pictures, they would
+        stand between the questions.
+
         Raises:
             UsageError: The days are in the wrong order.
         """
-        return chosen(self.since, self.until, self.door, self.action)
+        meant = chosen(self.since, self.until, self.door, self.action)
+        return meant if self.action else replace(meant, without=(Action.PICTURE,))
 
 
 @router.get("")
@@ -174,6 +180,7 @@ def audit(
         "hashed": kb.trail.record.hashed,
         "days": kb.settings.audit_days,
         "names": {"doors": DOORS, "actions": ACTIONS, "outcomes": OUTCOMES},
+        "narrowed": AuditWords(site).narrowed,
     }
     try:
         meant = asked.chosen()

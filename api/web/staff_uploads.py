@@ -17,7 +17,7 @@ from api.uploads import PAGE, take_in
 from api.web.asked import Number, Stated
 from api.web.site import CurrentSite
 from kb.errors import NotFoundError
-from kb.model import Kind, Visibility
+from kb.model import FULL_ACCESS, Kind, Visibility
 from kb.record.uploads import UploadsRecord, UploadState
 from kb.themes import campaigns
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from api.receiving import Fields
     from api.web.site import Site
     from kb.bootstrap import KnowledgeBase
+    from kb.model import Document
+    from kb.record.uploads import Upload
 
 router = APIRouter(prefix=PAGE, include_in_schema=False)
 
@@ -42,7 +44,7 @@ def _(message: str) -> str:
 STATES: Final = {
     UploadState.WAITING: _("Waits to be read"),
     UploadState.RUNNING: _("Is being read"),
-    UploadState.DONE: _("Is in the library"),
+    UploadState.DONE: _("In the library"),
     UploadState.FAILED: _("Could not be read"),
 }
 OUTCOMES: Final = {
@@ -122,7 +124,25 @@ def show_upload(
     found = UploadsRecord(kb.engine).get(upload_id)
     if found is None:
         raise NotFoundError("There is no such upload.")
-    return site.page("staff_upload.html", upload=found, states=STATES, outcomes=OUTCOMES)
+    return site.page(
+        "staff_upload.html",
+        upload=found,
+        documents=_documents(kb, found),
+        states=STATES,
+        outcomes=OUTCOMES,
+        visibilities=VISIBILITIES,
+    )
+
+
+def _documents(kb: KnowledgeBase, upload: Upload) -> dict[str, Document]:
+    """What an upload's files are in the library today, by id; of a long list those at its head."""
+    generation = kb.record.current_id()
+    if generation is None or upload.report is None:
+        return {}
+    ids = dict.fromkeys(file["document_id"] for file in upload.report["files"])
+    named = [each for each in ids if each][:_SHOWN]
+    found = (kb.record.document(generation, each, FULL_ACCESS) for each in named)
+    return {document.id: document for document in found if document is not None}
 
 
 def _page(

@@ -64,7 +64,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "everybody": "Everybody",
         "file": "File",
         "upload": "Upload",
-        "done": "Is in the library",
+        "done": "In the library",
         "failed": "Could not be read",
         "again": "Look again",
         "open": "Open it",

@@ -222,12 +222,48 @@ def test_a_count_is_how_many_calls_a_choice_leaves(client: TestClient) -> None:
     tried = 0
     for name in ("status", "applicant", "country", "programme", "theme"):
         for option in page.xpath(f"//select[@name='{name}']/option"):
-            if not (count := re.search(r"\((\d+)\)$", option.text_content().strip())):
+            if not (count := re.search(r"\((\d+)(?:\)$|, )", option.text_content().strip())):
                 continue
             narrowed = {**asked, name: option.get("value")}
             assert f"{count[1]} call" in said(get(client, "/calls", **narrowed), "//h2"), narrowed
             tried += 1
     assert tried > 20
+
+
+def test_a_choice_says_how_many_calls_are_expressly_for_it(client: TestClient) -> None:
+    """Others stay since they do not say who may apply, and are told apart from these."""
+    page = get(client, "/calls")
+    options = {
+        f"{name}={each.get('value')}": said(each, ".")
+        for name in ("applicant", "country")
+        for each in page.xpath(f"//select[@name='{name}']/option")
+    }
+    assert options["applicant=public"].endswith("(3, of which 1 says so)")
+    assert options["applicant=company"].endswith("(2, none of which says so)")
+    assert options["country=FR"].endswith("(3, of which 2 say so)")
+
+
+def test_closed_calls_that_are_left_out_are_counted_and_one_step_away(client: TestClient) -> None:
+    """With the same question, and with the programmes that have no others."""
+    page = get(client, "/calls", q="ladders")
+    assert "1 closed call is left out" in said(page)
+    closed = get(client, link(page, "See what has closed"))
+    assert listed(closed) == [OVER]
+    assert closed.xpath("//input[@name='q'][@type='search']/@value") == ["ladders"]
+    assert "left out" not in said(closed)
+    assert "left out" not in said(get(client, "/calls", status="any"))
+
+
+def test_a_programme_whose_calls_are_all_closed_can_be_chosen(client: TestClient) -> None:
+    """It shows no call, and leads to the closed ones."""
+    page = get(client, "/calls", status="forthcoming")
+    [option] = page.xpath("//select[@name='programme']/option[@value='LIFE']")
+    assert said(option, ".") == "LIFE (1 closed call)"
+    page = get(client, "/calls", status="forthcoming", programme="LIFE")
+    assert listed(page) == []
+    [option] = page.xpath("//select[@name='programme']/option[@selected]")
+    assert said(option, ".") == "LIFE (1 closed call)"
+    assert listed(get(client, link(page, "See what has closed"))) == [OVER]
 
 
 def test_what_is_chosen_stands_in_the_form_and_in_every_link(client: TestClient) -> None:
@@ -391,6 +427,13 @@ def test_a_month_that_is_none_is_this_one_or_the_nearest(client: TestClient, mon
     assert page.xpath("//table[@class='month']//td")
 
 
+def test_the_first_of_a_month_is_written_as_french_does(client: TestClient) -> None:
+    """In the heading of its day."""
+    page = get(client, "/calls", view="calendar", month="2026-12", lang="fr")
+    client.cookies.clear()
+    assert said(page, "//section[@id='day-2026-12-01']/h3") == "Mardi 1er décembre 2026"
+
+
 def test_the_calendar_begins_today(client: TestClient) -> None:
     """With the day marked for eyes and for screen readers."""
     page = get(client, "/calls", view="calendar")
@@ -437,6 +480,24 @@ def test_a_call_in_french_names_its_fields_in_french(client: TestClient) -> None
     assert "échéance 2 sur 2" in said(page, "//aside")
     assert "Nouvel appel" in said(page)
     assert "Pour une association en France" in said(page)
+
+
+def test_who_may_apply_is_looked_up_where_the_call_is_published(make_kb: MakeKb) -> None:
+    """Where nothing here says it; a closed call that its source shows as open is explained."""
+    kb = make_kb()
+    closed = made("OVER-1", url="https://portal.example/over", deadlines=(brussels("2026-02-01"),))
+    take(kb, [record(closed, status="open"), made("BARE-1")])
+    headers = {"accept": "text/html", "accept-language": "en"}
+    with TestClient(create_app(kb), headers=headers) as client:
+        page, bare = get(client, "/calls/OVER-1"), get(client, "/calls/BARE-1")
+    [who] = page.xpath("//a[contains(., 'Who may apply')]/@href")
+    assert who == "https://portal.example/over"
+    assert "Closed to new applicants: the deadline has passed" in said(page)
+    [check] = page.xpath("//a[contains(., 'Check on the call')]/@href")
+    assert check == who
+    assert not bare.xpath("//a[contains(., 'Who may apply')]")
+    assert "Closed to new applicants" not in said(bare)
+    assert parse_qs(urlsplit(link(page, "other documents")).query)["q"] == [closed.title]
 
 
 def test_changes_of_a_call_are_told_from_what_to_what(make_kb: MakeKb) -> None:
@@ -505,6 +566,34 @@ def test_a_description_ranks_calls_with_what_speaks_for_and_against_each(
     assert "Hidden rivers" not in found
 
 
+def test_calls_that_break_a_stated_limit_stand_under_a_heading_of_their_own(
+    client: TestClient,
+) -> None:
+    """However near they are; a share of the costs is no limit that somebody stated."""
+    rivers = "//section[@aria-labelledby='{}']//h3[contains(., 'Rivers')]"
+    page = parsed(client.post("/calls/match", data=ABOUT).text)
+    assert page.xpath(rivers.format("found"))
+    assert "1 closed call is left out" in said(page)
+    page = parsed(client.post("/calls/match", data={**ABOUT, "grant_max_eur": "20000"}).text)
+    assert not page.xpath(rivers.format("found"))
+    assert page.xpath(rivers.format("beyond"))
+    assert "Ruled out by your limits" in said(page, "//h2")
+    assert "Prêter" in said(page, "//section[@aria-labelledby='found']")
+
+
+def test_no_call_is_proposed_where_all_break_the_limits(make_kb: MakeKb) -> None:
+    """The page says so, and shows them as what they are."""
+    kb = make_kb()
+    large = {"grant_min": 2_000_000, "deadlines": (brussels("2026-06-01"),)}
+    take(kb, [made("LARGE-1", **large), made("LARGE-2", **large)])
+    with TestClient(create_app(kb), headers={"accept": "text/html"}) as client:
+        page = parsed(client.post("/calls/match", data={**ABOUT, "grant_max_eur": "20000"}).text)
+    assert "Aucun appel ouvert ne convient" in said(page, "//h2[@id='found']")
+    assert not page.xpath("//section[@aria-labelledby='found']//article")
+    assert len(page.xpath("//section[@aria-labelledby='beyond']//article")) == 2
+    assert "Écartés par vos limites" in said(page, "//h2")
+
+
 def test_nothing_that_was_described_is_kept(client: TestClient, kb: KnowledgeBase) -> None:
     """Neither in the address nor in the audit trail, which knows that something was asked."""
     described = "Zwillingsflüsse, sagt niemand sonst."
@@ -547,6 +636,26 @@ def test_a_description_that_cannot_be_used_is_kept_in_the_form(
     assert ABOUT["description"] in response.text or name == "description"
 
 
+def test_a_number_that_is_none_is_told_with_the_name_of_its_field(client: TestClient) -> None:
+    """So that two of them can be told apart in the list at the top."""
+    wrong = {"grant_max_eur": "much", "partners_count": "some"}
+    page = parsed(client.post("/calls/match", data={**ABOUT, **wrong}).text)
+    told = said(page, "//*[@role='alert']")
+    assert "Largest grant that you could manage: write a whole number, for example 20,000." in told
+    assert "Partners that you could bring: write a whole number, for example 3." in told
+
+
+def test_the_countries_of_the_union_stand_before_others(client: TestClient) -> None:
+    """Each once, by name."""
+    page = get(client, "/calls/match")
+    union, others = page.xpath("//select[@name='country']/optgroup")
+    assert union.get("label") == "European Union"
+    assert [each.text for each in union][:2] == ["Austria", "Belgium"]
+    assert len(union) == 27
+    assert "NO" in others.xpath("option/@value")
+    assert page.xpath("//select[@name='country']//option[@selected]/@value") == ["FR"]
+
+
 def test_a_form_that_is_too_long_is_refused(client: TestClient) -> None:
     """Before it comes to a field."""
     assert client.post("/calls/match", data={"description": "x" * 200_000}).status_code == 413
@@ -567,6 +676,22 @@ def test_calendar_and_feed_of_the_filters_are_read_by_anybody(client: TestClient
         assert response.status_code == 200
         assert "Rivers and their people" in response.text
         assert SOON not in response.text
+
+
+def test_the_page_tells_how_many_dates_the_calendar_holds(client: TestClient) -> None:
+    """As many as are in the file; and how its address comes into a calendar."""
+    for asked, words in (
+        ({}, "It holds 5 dates today"),
+        ({"programme": "horizon"}, "It holds 2 dates today"),
+        ({"theme": "nothing of the kind"}, "It holds no date today"),
+    ):
+        page = get(client, "/calls/follow", **asked)
+        assert words in said(page)
+        [address] = page.xpath("//input[@id='ics']/@value")
+        file = client.get(urlsplit(address).path + "?" + urlsplit(address).query)
+        held = re.search(r"holds (\d+) dates", said(page))
+        assert file.text.count("BEGIN:VEVENT") == (int(held[1]) if held else 0)
+        assert "iPhone" in said(page, "//details")
 
 
 @pytest.fixture

@@ -107,5 +107,5 @@ addEventListener("popstate", () => {
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return; // shown again as it was left
   document.querySelectorAll("form.busy").forEach((form) => form.classList.remove("busy"));
-  document.querySelectorAll("[aria-disabled]").forEach((each) => each.removeAttribute("aria-disabled"));
+  document.querySelectorAll("button[aria-disabled]").forEach((each) => each.removeAttribute("aria-disabled"));
 });

@@ -104,6 +104,7 @@ async function upload(form, file) {
   line.querySelector("[data-name]").replaceChildren(link);
   const show = (found) => { state.textContent = found.querySelector("[data-summary]").textContent.trim(); };
   show(report);
+  renewReports(form.action); // it is listed from now on, and its state once it has ended
   follow(request.responseURL, show).then(() => renewReports(form.action));
   return true;
 }
@@ -122,7 +123,9 @@ function prepare(form) {
       went = went && await upload(form, file);
     }
     button.disabled = false;
-    if (went) input.value = "";
+    if (!went) return;
+    input.value = "";
+    form.elements.title.value = ""; // that of the next one is another
   });
 }
 
