@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from leaking_base import Content, Seen
 
 _CALLS: Final = "/calls/"
+_QUESTION: Final = "Which losses does the guarantee cover?"
 _MOST_BARS: Final = 60
 _COUNT: Final = re.compile(r"\(([0-9,]+)\)\s*$")
 
@@ -39,10 +40,13 @@ class Rooms:
         seen = self._watch.library.seen_by(caller.access)
         counts = self._counts(seen)
         self._front(caller, seen, counts)
+        self._export(caller)
         self._library(caller, seen, counts)
         self._titles(caller, seen, chance)
         current = sorted(seen.current)
-        for document_id in chance.sample(current, min(len(current), 3)):
+        drawn = chance.sample(current, min(len(current), 2))
+        translated = (k for k in current if others_of_work(k, self._watch.library.held))
+        for document_id in dict.fromkeys((*drawn, *translated)):
             self._document(caller, seen, document_id)
         self._calls(caller, seen)
         self._months(caller, seen)
@@ -81,11 +85,20 @@ class Rooms:
         page = self._page(caller, "/")
         searched = _number(page, r"([0-9,]+) documents? (?:is|are) searched")
         self._same("documents searched", searched, len(seen.current))
-        page = self._page(caller, "/", ("q", "ladders guarantee"))
+        page = self._page(caller, "/", ("q", _QUESTION))
         if seen.current:
             self._same("documents read", _number(page, r"Reading ([0-9,]+) doc"), len(seen.current))
             for field in ("kind", "language", "issuer"):
                 self._same(f"choices of {field}", _choices(page, field), dict(counts[field]))
+
+    def _export(self, caller: Caller) -> None:
+        """The file of an answer holds its quotes: none that was taken out for its reader."""
+        query = (("q", _QUESTION), ("format", "markdown"), ("lang", "en"))
+        ask = Ask("GET /export", "GET", "/export", query)
+        response = self._service.send(ask, caller).response
+        self._watch.look(ask, caller, response)
+        assert response.status_code in {200, 404}, response.text
+        self._same("quotes left out of an export", response.text.count("be shown here"), 0)
 
     def _library(self, caller: Caller, seen: Seen, counts: Mapping[str, Counter[str]]) -> None:
         """The charts, the number of documents, and every page of the list."""

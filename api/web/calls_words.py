@@ -16,7 +16,7 @@ from kb.calls.news import BETWEEN, FIELD_NAMES, KIND_NAMES, NewsKind, in_words, 
 from kb.calls.places import ANY, ASSOCIATED, EU
 from kb.calls.programmes import purpose
 from kb.calls.query import Sort
-from kb.calls.status import SAID_OPEN, said_status
+from kb.calls.status import SAID_OPEN, said
 from kb.model import Applicant, DeadlineModel
 from kb.themes import campaigns
 
@@ -257,8 +257,13 @@ class CallWords:
         return self.in_full(status.reasons.get(language) or status.reasons["en"])
 
     def still_listed(self, call: Call) -> bool:
-        """Whether the source that was checked last says that a call is open."""
-        return said_status(call) == SAID_OPEN
+        """Whether the source checked last said after every deadline that a call is open."""
+        source = said(call)
+        return (
+            source is not None
+            and source.status == SAID_OPEN
+            and all(source.checked > deadline for deadline in call.deadlines)
+        )
 
     def change(self, news: CallNews) -> tuple[str, str | None, str | None]:
         """A piece of news: what it is about, and for a changed value what it was and is."""

@@ -94,6 +94,8 @@ def test_from_an_answer_to_a_brief_passed_on(
         expect(blocks).to_have_count(3)
         expect(blocks.nth(0).locator("textarea").first).to_have_value(WRITTEN)
         assert visitor.overflow() == 0
+        copy = page.get_by_role("button", name="Copier" if french else "Copy")
+        expect(copy).to_be_visible(visible=scripts)
         link = page.get_by_label("Lien pour le lire" if french else "Link to read it")
         address = link.input_value()
         words = [type(block) for block in kept(demo, page).blocks]
@@ -139,6 +141,8 @@ def test_what_is_written_is_saved_by_itself(browser: Browser, demo: Demo) -> Non
         page.get_by_role("button", name="Ajouter ce paragraphe").first.click()
         field = blocks.nth(0).locator("textarea").first
         expect(field).to_have_value(WRITTEN)
+        expect(blocks.nth(0).locator(".brief-state").first).to_have_text("Enregistré")
+        expect(blocks.nth(0).locator(".brief-state").first).to_be_visible()
         field.press("End")
         field.press_sequentially(" Oui.")
         expect(blocks.nth(0).locator(".brief-state")).to_have_text("Enregistré")

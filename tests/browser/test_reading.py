@@ -201,6 +201,27 @@ def test_pages_are_turned_with_the_keyboard(browser: Browser, library: Library) 
         expect(page.locator(".where")).to_contain_text("feuille 5 ")
 
 
+def test_a_page_that_is_not_there_is_asked_for(browser: Browser, library: Library) -> None:
+    """The reader stays on the page, and is told beside the field."""
+    with Visitor(browser, library.address) as visitor:
+        page = visitor.page
+        page.goto(library.at(FRENCH, 2))
+        stayed = page.url
+        field = page.get_by_label("Aller à la page")
+        for _ in range(2):
+            field.fill("999")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("alert")).to_contain_text("Cette page n’existe pas")
+            expect(field).to_be_focused()
+        assert page.url == stayed
+        assert visitor.faults() == []
+        assert visitor.overflow() == 0
+        expect(page.get_by_text("Flèches gauche et droite")).to_be_visible()
+        field.fill("4")
+        page.keyboard.press("Enter")
+        expect(page.locator(".where")).to_contain_text("Page 4 ")
+
+
 def test_the_contents_lead_to_a_heading(browser: Browser, library: Library) -> None:
     """They are folded away until they are asked for."""
     with Visitor(browser, library.address) as visitor:

@@ -402,11 +402,31 @@ def test_signing_out_ends_the_session(service: Service, how: str) -> None:
     response = client.post("/logout", **sent[how])
     assert response.status_code == 303
     assert response.next_request is not None
-    assert response.next_request.url == "http://testserver/login"
+    assert response.next_request.url == "http://testserver/login?ended=session"
     assert "Max-Age=0" in response.headers["set-cookie"]
     assert "kb_session" not in client.cookies
     stolen = service.client(cookies={"kb_session": token})
     assert stolen.get("/v1/session").json()["role"] == "anonymous"
+
+
+def test_signing_out_is_told_and_leaves_no_brief_unseen(service: Service) -> None:
+    """Others may use the device: the briefs that it knows are named, and can be forgotten."""
+    client, csrf = service.signed_in(service.key())
+    client.headers["Accept-Language"] = "en"
+    client.post("/logout", data={"csrf_token": csrf})
+    told = client.get("/login?ended=session").text
+    assert "You are signed out." in told
+    assert "Your briefs stay on this device" not in told
+    client.post("/briefs", data={"title": "Guarantees"})
+    assert client.cookies["kb_brief"]
+    assert "Your briefs stay on this device" not in client.get("/login").text
+    told = client.get("/login?ended=session").text
+    assert "Your briefs stay on this device" in told
+    response = client.post("/logout", data={"briefs": "forget"})
+    assert response.headers["location"] == "./login?ended=briefs"
+    assert "kb_brief" not in client.cookies
+    assert "knows no brief any more" in client.get("/login?ended=briefs").text
+    assert client.get("/login?ended=x").status_code == 422
 
 
 def test_who_is_not_signed_in_may_sign_out(service: Service) -> None:

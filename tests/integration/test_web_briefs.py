@@ -7,6 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lxml import html
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -143,6 +144,34 @@ def test_a_script_is_told_in_words(desk: Desk, library: Base) -> None:
     told = desk.add(library.hits("guarantee losses")[0]).json()
     assert re.fullmatch(r"Added to the brief “Brief of .*”: 1 quote\.", told["message"])
     assert told["brief"] == desk.client.cookies["kb_brief"]
+    again = desk.add(library.hits("guarantee losses")[0]).json()
+    assert re.fullmatch(r"Already in the brief “Brief of .*”: 1 quote\.", again["message"])
+    assert again["brief"] == told["brief"]
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_where_no_brief_can_be_begun_it_is_said(
+    desk: Desk, library: Base, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    """In words of its own, with the title that was given; a script has the page shown."""
+    monkeypatch.setattr("kb.briefs.keeping.MAX_OPEN_BRIEFS", 0)
+    desk.client.headers["Accept"] = accept
+    begun = desk.client.post("/briefs", data={"title": "Lanterns for all"})
+    added = desk.add(library.hits("guarantee losses")[0])
+    for response in (begun, added):
+        assert response.status_code == 422
+        assert "No further brief can be begun" in response.text
+    assert 'value="Lanterns for all"' in begun.text
+    assert "aria-invalid" not in begun.text
+    assert desk.record.listed() == []
+
+
+def test_the_link_to_change_a_brief_is_not_taken_for_the_other(desk: Desk) -> None:
+    """It is folded away, and the one that is passed on can be copied with a button."""
+    page = html.fromstring(desk.read(desk.begin()))
+    assert page.xpath("//details//input[@id='edit-link']")
+    assert not page.xpath("//details//input[@id='read-link']")
+    assert page.xpath("//button[@data-copy='read-link'][@hidden]")  # scripts show it
 
 
 @pytest.mark.parametrize(
@@ -399,14 +428,17 @@ def test_a_brief_is_exported_as_it_stands_for_whoever_asks(desk: Desk, library: 
 def test_there_is_no_brief_at_other_addresses(desk: Desk) -> None:
     """Whatever they look like."""
     for address in ("nothing", "1", "999999999", "9" * 60):
-        assert desk.client.get(f"/briefs/{address}").status_code == 404
+        missing = desk.client.get(f"/briefs/{address}")
+        assert missing.status_code == 404
+        assert "Ask whoever sent it to you" in missing.text
+        assert "sign in" not in missing.text.partition("<main")[2]
         assert desk.client.post(f"/briefs/{address}", data={"do": "delete"}).status_code == 404
 
 
 def test_the_pages_speak_french_first(app: Any) -> None:
     """To who says nothing of languages."""
     client = TestClient(app, headers={"Accept": "text/html"})
-    assert "<h1>Dossiers</h1>" in client.get("/briefs").text
+    assert "<h1>Dossiers de citations</h1>" in client.get("/briefs").text
     client.post("/briefs", data={"title": "Garanties"})
     secret = client.cookies["kb_brief"]
     page = unescape(client.get(f"/briefs/{secret}").text)

@@ -486,10 +486,14 @@ def test_who_may_apply_is_looked_up_where_the_call_is_published(make_kb: MakeKb)
     """Where nothing here says it; a closed call that its source shows as open is explained."""
     kb = make_kb()
     closed = made("OVER-1", url="https://portal.example/over", deadlines=(brussels("2026-02-01"),))
-    take(kb, [record(closed, status="open"), made("BARE-1")])
+    before = brussels("2026-01-20")  # when it was open indeed
+    seen = made("SEEN-1", deadlines=closed.deadlines)
+    found = [record(closed, status="open"), record(seen, status="open", checked=before)]
+    take(kb, [*found, made("BARE-1")])
     headers = {"accept": "text/html", "accept-language": "en"}
     with TestClient(create_app(kb), headers=headers) as client:
         page, bare = get(client, "/calls/OVER-1"), get(client, "/calls/BARE-1")
+        early = get(client, "/calls/SEEN-1")
     [who] = page.xpath("//a[contains(., 'Who may apply')]/@href")
     assert who == "https://portal.example/over"
     assert "Closed to new applicants: the deadline has passed" in said(page)
@@ -497,6 +501,7 @@ def test_who_may_apply_is_looked_up_where_the_call_is_published(make_kb: MakeKb)
     assert check == who
     assert not bare.xpath("//a[contains(., 'Who may apply')]")
     assert "Closed to new applicants" not in said(bare)
+    assert "Closed to new applicants" not in said(early)
     assert parse_qs(urlsplit(link(page, "other documents")).query)["q"] == [closed.title]
 
 

@@ -215,6 +215,8 @@ def test_a_page_says_where_it_stands(reader: Reader) -> None:
     assert "Page i (feuille 1 sur 2)" in html
     assert 'rel="next"' in html
     assert 'rel="prev"' not in html
+    # It keeps its place all the same, so that "next" stays where it was pressed.
+    assert re.search(r'<a class="[^"]*" role="link" aria-disabled="true">.*Précédente', html)
     assert 'href="https://forum.example/garantie.pdf#page=1"' in html
     assert "../../../v1/documents/garantie-fr/original?version=1" in html
     assert "La garantie &lt;en fonds propres&gt;" in html
@@ -409,3 +411,10 @@ def test_who_reads_what_is_noted(reader: Reader) -> None:
     }
     shown = [(action, int("phares" not in path)) for path, action in asked]
     assert [noted[each] for each in requests] == shown
+
+
+def test_staff_read_how_a_document_is_mended(reader: Reader) -> None:
+    """No page does it: they are told the commands that do, and others are not."""
+    path = "/documents/garantie-fr"
+    assert "kb remove garantie-fr" in reader.get(path, as_staff=True).text
+    assert "kb remove" not in reader.read(path)

@@ -19,7 +19,7 @@ from kb.bootstrap import open_knowledge_base
 from kb.keys import KeyRole, NewKey
 from kb.model import FeedbackKind
 from kb.record.feedback import Cited, Feedback
-from kb.record.uploads import UploadsRecord
+from kb.record.uploads import NewUpload, UploadsRecord, UploadState
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def test_feedback_leads_to_the_page_that_it_is_about(team: Team, staff: Browser)
     [link] = page.xpath("//a[.='la moitié']")
     where = urljoin(f"{HOST}/staff/feedback", link.get("href"))
     assert where == f"{HOST}/documents/{team.base.id_of('garantie.md')}/pages/1?version=1"
-    assert "Personne" in staff.page("/staff/feedback?kind=helpful").text_content()
+    assert "Aucun retour" in staff.page("/staff/feedback?kind=helpful").text_content()
 
 
 # Audit
@@ -238,6 +238,26 @@ def test_the_trail_is_narrowed_and_paged(
     assert "action=documents" in where
     assert len(first.xpath("//tbody/tr")) == 2
     assert staff.page(where).xpath("//tbody/tr")
+
+
+def test_the_trail_is_told_in_words(team: Team, staff: Browser) -> None:
+    """And pictures, of which each page that is read has one, are shown to who chooses them."""
+    document = team.base.id_of("garantie.md")
+    for path in ("pages/1?version=1", "pages/1/picture?version=1"):
+        team.anybody.get(f"/documents/{document}/{path}")
+    team.anybody.get("/documents?kind=research&order=title&language=fr")
+    team.anybody.get("/calls")
+    assert team.kb.trail.flush(10)
+    rows = [row.text_content() for row in staff.page("/staff/audit").xpath("//tbody/tr")]
+    assert not any("Image d’une page" in row for row in rows)
+    [page] = [row for row in rows if "Une page" in row]
+    assert "page 1, version 1" in page
+    assert "document_id" not in "".join(rows)
+    said = "Type de document\u00a0: Recherche, Langue\u00a0: français, Trier par\u00a0: Par titre"
+    assert any(said in row for row in rows)
+    assert not any("[" in row or "order" in row for row in rows)
+    [picture, *_] = staff.page("/staff/audit?action=picture").xpath("//tbody/tr")
+    assert document in picture.text_content()  # nothing was shown that would name it beside
 
 
 def test_days_in_the_wrong_order_are_told_beside_the_field(staff: Browser) -> None:
@@ -491,3 +511,19 @@ def test_a_large_upload_of_others_is_as_at_any_address(team: Team) -> None:
 def test_an_upload_that_is_not_there(staff: Browser, path: str) -> None:
     """Is not found."""
     assert staff.client.get(path).status_code in {404, 422}
+
+
+def test_a_report_names_the_document_and_its_readers(team: Team, staff: Browser) -> None:
+    """And how it is mended, with the folder that it lies in."""
+    uploads, now = UploadsRecord(team.kb.engine), team.kb.clock()
+    uploads.add(NewUpload("abc0", "garantie.md", 9), now)
+    upload = uploads.claim("claim", now, now + timedelta(minutes=1))
+    assert upload is not None
+    file = {"path": "garantie.md", "outcome": "added", "reason": "", "pages": 1, "passages": 1}
+    file |= {"document_id": team.base.id_of("garantie.md"), "warnings": []}
+    uploads.end("claim", UploadState.DONE, now, None, {"files": [file]})
+    page = staff.page(f"/staff/uploads/{upload.id}")
+    [row] = page.xpath("//tbody/tr")
+    assert [each.text_content() for each in row.xpath(".//strong")] == ["Garantie"]
+    assert "Tout le monde" in row.text_content()
+    assert f'kb ingest "KB_HOME/uploads/{upload.id}/{upload.name}"' in page.text_content()
