@@ -121,7 +121,7 @@ def test_briefs_are_accessible(browser: Browser, demo: Demo) -> None:
         for way in ("", "?view=read"):
             page.goto(page.url.partition("?")[0].partition("#")[0] + way)
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 faults += [f"{way} {scheme}: {fault}" for fault in visitor.faults()]
             page.set_viewport_size({"width": 320, "height": 700})
             faults += [f"{way} narrow: {fault}" for fault in visitor.faults()]
