@@ -169,7 +169,10 @@ function enhance() {
     droppable(item);
   }
   for (const field of brief().querySelectorAll("textarea[data-autosave]")) {
-    field.addEventListener("input", () => later(field));
+    field.addEventListener("input", () => {
+      field.form.querySelector(".brief-state").textContent = ""; // no longer true
+      later(field);
+    });
     field.addEventListener("change", () => save(field));
   }
   for (const button of brief().querySelectorAll("[data-copy]")) copying(button);
