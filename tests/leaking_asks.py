@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Mapping
 
+    from kb.model import Access
+
 # Gives the values that a field of this name may have, for one caller.
 Pools = dict[str, "Callable[[], Any]"]
 
@@ -37,6 +39,8 @@ WRITES: Final = frozenset(
         "POST /searches/{secret}/delete",
     }
 )
+# Says how much a calendar program, which has no key, is told.
+_OF_WHAT_IS_PUBLIC: Final = frozenset({"GET /calls/follow", "POST /calls/follow"})
 # What would end what others still need: asked apart.
 ENDS: Final = frozenset({"DELETE /v1/searches/{secret}", "POST /searches/{secret}/delete"})
 MCP_HEADERS: Final = {
@@ -280,6 +284,11 @@ def spoilt(ask: Ask, chance: random.Random) -> Ask:
         fields[place] = (fields[place][0], chance.choice(_WRONG))
         return replace(ask, body=urlencode(fields).encode())
     return replace(ask, query=(*ask.query, ("unknown", chance.choice(_WRONG))))
+
+
+def tells_what_is_public(ask: Ask, access: Access) -> bool:
+    """Whether an answer tells of public documents also those who see but a collection of them."""
+    return ask.name in _OF_WHAT_IS_PUBLIC and access.collections is not None
 
 
 def pairs(name: str, value: Any) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
-from leaking_asks import MCP_HEADERS, WRITES, Ask
+from leaking_asks import MCP_HEADERS, WRITES, Ask, tells_what_is_public
 from leaking_markers import found_in
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Twins:
             for ask in self._everything.asks(chance.randrange(2**32), fixed):
                 # What keeps something may answer with a new secret each time.
                 varies = ask.name in WRITES or ask.name == _NAMED_BY_QUERY
+                varies |= tells_what_is_public(ask, caller.access)
                 if name in ask.said and (field in {"document_id", "secret"} or not varies):
                     self._compare(what, caller, ask, {name: never})
                     self._tags(what, caller, ask, {name: never})

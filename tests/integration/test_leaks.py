@@ -26,7 +26,16 @@ from fakes import HashingEncoder
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from leaking import Counts, Service, Watch, as_json, cursors_in
-from leaking_asks import ENDS, MCP_HEADERS, WRITES, Ask, Interface, called, spoilt
+from leaking_asks import (
+    ENDS,
+    MCP_HEADERS,
+    WRITES,
+    Ask,
+    Interface,
+    called,
+    spoilt,
+    tells_what_is_public,
+)
 from leaking_base import COMMON, NOW, Clock, ReadHere, Shelf
 from leaking_briefs import Briefs
 from leaking_callers import KINDS, Callers
@@ -82,8 +91,6 @@ NEVER_ANSWERED = {
     "POST /v1/searches/confirm/{token}",
     "POST /login",
 }
-# Say how much a calendar program, which has no key, is told: also who sees but a collection.
-OF_WHAT_IS_PUBLIC = {"GET /calls/follow", "POST /calls/follow"}
 # The language that is switched to, the token of a form, and what is asked that nobody knows.
 OF_EVERY_PAGE = {"lang", CSRF_FIELD, "unknown"}
 # What says nothing of single documents, beside what everybody or only staff is told.
@@ -225,7 +232,7 @@ class History:
             for ask in self.everything.asks(self.chance.randrange(2**32), {})
             if ask.name not in WRITES and not ranks(ask)
             if self.watch.access_of(ask, caller) == caller.access
-            if ask.name not in OF_WHAT_IS_PUBLIC or caller.access.collections is None
+            if not tells_what_is_public(ask, caller.access)
         ]
         before, now = self.twins.snapshot(caller, asks), self.clock.now
         self.clock.now += timedelta(minutes=1)
