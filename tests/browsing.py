@@ -105,7 +105,8 @@ class Demo:
     partner: str
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: while Playwright is there, no other loop can run in its thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, which talks to nobody by itself."""
     if not CHROMIUM.exists():
@@ -123,7 +124,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The starter corpus and its calls, read with the default encoder, and served."""
     del browser  # without one the documents need not be read
