@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +30,20 @@ pytest_plugins = ["browsing"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slow tests last: a mistake shows within seconds."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take away what a module's fixtures have made: bases of all modules would fill a memory disk.
+
+    A test's own folder goes by pytest's rule, and what the whole session shares stays.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    before = set(folder.iterdir())
+    yield
+    for made in set(folder.iterdir()) - before:
+        if not made.is_symlink() and not made.name.startswith(("test_", "real")):
+            shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
