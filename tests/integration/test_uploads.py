@@ -24,6 +24,7 @@ from api.ingesting import Patience, UploadRunner, environment
 from kb.bootstrap import KnowledgeBase, open_knowledge_base
 from kb.keys import KeyRole, NewKey
 from kb.lock import writer_lock
+from kb.model import FULL_ACCESS
 from kb.record.uploads import NewUpload, Upload, UploadsRecord, UploadState
 from kb.settings import Settings, load_settings
 
@@ -452,7 +453,7 @@ def test_what_a_service_left_is_read_by_the_next(own: KnowledgeBase) -> None:
 
 @pytest.mark.slow
 def test_stopping_ends_the_run_and_keeps_the_upload(own: KnowledgeBase) -> None:
-    """No process is left behind, nothing is published, and the next start reads it."""
+    """No process is left behind, nothing is there by half, and the next start reads it."""
     upload = _waiting(own)
     runner = UploadRunner(own, QUICK)
     runner.start()
@@ -460,13 +461,15 @@ def test_stopping_ends_the_run_and_keeps_the_upload(own: KnowledgeBase) -> None:
     runner.stop()
     left = _until(own, upload, lambda each: each.state is UploadState.WAITING)
     assert left.reason is None
-    assert own.record.current_id() is None
+    # On a busy machine the end may come when all is written; then the next start adds nothing.
+    assert own.record.current_id() in {None, 1}
     with writer_lock(own.settings.lock):
         pass  # whoever read it has let it go
     again = UploadRunner(own, QUICK)
     again.start()
     assert _until(own, upload, _is_over).state is UploadState.DONE
     again.stop()
+    assert own.record.count_documents(own.record.current_id() or 0, FULL_ACCESS) == 1
 
 
 @pytest.mark.slow
