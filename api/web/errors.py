@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.problems import unexpected_problem
 from api.retelling import Told
 from api.web.site import Site
+from api.web.texts import later as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 # Of programs, whose problems stay documents.
 _NOT_FOUND: Final = 404
 _OF_PROGRAMS: Final = ("/v1/", "/mcp", "/static/", "/metrics", "/healthz", "/readyz", "/openapi")
-
-
-def _(message: str) -> str:
-    """Mark a text for translation where it is not yet said."""
-    return message
 
 
 # The secret is the whole of a brief's address: no key opens it.

@@ -19,7 +19,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access import Caller, CurrentCaller
 from api.authentication import CSRF_FIELD, is_secure
+from api.web.places import Place, written_on
 from api.web.texts import LANGUAGES, Texts, chosen, texts_in
+from api.web.texts import later as _
 from kb.calls.dates import BRUSSELS
 from kb.themes import campaigns
 
@@ -104,12 +106,9 @@ class Site:
 
         What stands on the pages after it is marked as ``PAGE.START-END``.
         """
-        first = citation.spans[0].number
-        marks = [
-            f"{'' if span.number == first else f'{span.number}.'}{span.start}-{span.end}"
-            for span in citation.spans
-        ]
-        document = citation.document
+        first, document = citation.spans[0].number, citation.document
+        places = [Place(span.number, span.start, span.end) for span in citation.spans]
+        marks = written_on(places, first)
         page = f"/documents/{document.id}/pages/{first}#mark"
         return self.url(page, version=document.version, mark=marks)
 
@@ -232,11 +231,6 @@ def _environment(language: str) -> Environment:
     )
     made.filters["paragraphs"] = _paragraphs
     return made
-
-
-def _(message: str) -> str:
-    """Mark a text for translation where it is not yet said."""
-    return message
 
 
 KINDS: Final = {

@@ -15,6 +15,7 @@ from api.web.asked import Number, Stated
 from api.web.site import CurrentSite
 from api.web.staff_uploads import STATES
 from api.web.staff_words import AuditWords
+from api.web.texts import later as _
 from kb.audit import chosen
 from kb.audit_export import Form, exported
 from kb.errors import UsageError
@@ -34,11 +35,6 @@ router = APIRouter(prefix="/staff", include_in_schema=False)
 _SHOWN: Final = 50  # of a page of a list
 _GAPS: Final = 100
 _NEWEST: Final = 5
-
-
-def _(message: str) -> str:
-    """Mark a text for translation where it is not yet said."""
-    return message
 
 
 DOORS: Final = {

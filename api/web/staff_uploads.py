@@ -16,6 +16,7 @@ from api.receiving import FILE_FIELD, FileTooLargeError
 from api.uploads import PAGE, take_in
 from api.web.asked import Number, Stated
 from api.web.site import CurrentSite
+from api.web.texts import later as _
 from kb.errors import NotFoundError
 from kb.model import FULL_ACCESS, Kind, Visibility
 from kb.record.uploads import UploadsRecord, UploadState
@@ -34,11 +35,6 @@ router = APIRouter(prefix=PAGE, include_in_schema=False)
 
 _SHOWN: Final = 20
 _NO_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
-
-
-def _(message: str) -> str:
-    """Mark a text for translation where it is not yet said."""
-    return message
 
 
 STATES: Final = {

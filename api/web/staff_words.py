@@ -6,16 +6,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from api.web.calls_words import CallWords
+from api.web.texts import later as _
 from kb.themes import campaigns
 
 if TYPE_CHECKING:
     from api.web.site import Site
     from kb.record.audit import Event
-
-
-def _(message: str) -> str:
-    """Mark a text for translation where it is not yet said."""
-    return message
 
 
 # What documents are named by: those that were shown are listed beside.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -17,6 +17,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
 from kb.calls.dates import BRUSSELS
+from kb.export.told import day_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,11 @@ LANGUAGES: Final = ("fr", "en")  # the first is that of whoever says nothing
 # Days and numbers in English are those of Europe.
 _LOCALES: Final = {"fr": "fr_FR", "en": "en_GB"}
 LOCALES: Final = Path(__file__).parent / "locales"
+
+
+def later(message: str) -> str:
+    """Mark a text for translation where it is not yet said; imported as ``_``."""
+    return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,7 @@ class Texts:
 
     def day(self, day: date | None) -> str:
         """A day: ``3 mars 2026``, ``1er mars 2026``; nothing of none."""
-        if day is None:
-            return ""
-        said = format_date(day, "long", locale=self.locale)
-        # Babel 2.18 has no ordinal for the first of a month.
-        return f"1er{said[1:]}" if self.language == "fr" and day.day == 1 else said
+        return "" if day is None else day_in_words(day, self.language)
 
     def moment(self, moment: datetime | None) -> str:
         """An aware moment in Brussels time: ``3 mars 2026 à 17:00``; nothing of none."""
