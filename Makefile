@@ -33,7 +33,7 @@ demo: $(VENV)/installed ## Install, ingest the starter corpus, answer in French 
 	@echo "  $(BIN)/kb search \"contrat d'engagement républicain\" --language fr"
 	@echo "  $(BIN)/kb calls \"aider des femmes victimes de violences\" --as-of 2026-08-15"
 	@echo "  $(BIN)/kb ingest PATH     # your own documents; without KB_HOME they go to your own base"
-	@echo "  make serve                # http://127.0.0.1:8000/docs"
+	@echo "  make serve                # http://127.0.0.1:8000"
 
 serve: $(VENV)/installed ## Serve the demo's base over HTTP on port 8000
 	@KB_HOME=$(DEMO_HOME) $(BIN)/kb serve
